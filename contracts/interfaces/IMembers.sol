@@ -1,0 +1,79 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+/// @title Members: who may act, in what role, within what limit.
+/// @notice One packed word a member answers membership, role, standing, organisation and current signing key in a
+/// single storage read. The word is pushed to every connected contract, so that the hot path never leaves it.
+/// Word layout, low bits first: key 160 | organisation 32 | roles 32 | standing 8 | unused 24.
+interface IMembers {
+    /// @param member identity address; stays for life, key rotation changes only `key`
+    /// @param key address whose signature (or ERC-1271 answer) counts as the member's act
+    /// @param organisation legal entity the key acts for; two persons of one firm share it
+    /// @param roles bit set, see library Roles
+    /// @param limit ceiling of an obligor's unpaid debt in minor units; 0 for all others
+    /// @param payingBank member that attests payments of this obligor; zero for all others
+    /// @param identity salted commitment to the off-chain registry record
+    struct Enrolment {
+        address member;
+        address key;
+        uint32 organisation;
+        uint32 roles;
+        uint64 limit;
+        address payingBank;
+        bytes32 identity;
+    }
+
+    event Enrolled(
+        address indexed member,
+        address indexed key,
+        uint32 indexed organisation,
+        uint32 roles,
+        uint64 limit,
+        address payingBank,
+        bytes32 identity
+    );
+    event StandingSet(address indexed member, uint8 standing, bytes32 reason);
+    event LimitSet(address indexed obligor, uint64 limit);
+    event PayingBankSet(address indexed obligor, address payingBank);
+    event Halted(address indexed obligor, uint64 receivableId, bytes32 reason);
+    event Cured(address indexed obligor, bytes32 evidence);
+    event KeyRotated(address indexed member, address indexed oldKey, address indexed newKey);
+    event Connected(address indexed target);
+    event OperatorsSet(address[] operators, uint8 threshold);
+
+    // Acts of the operator quorum: `signatures` sorted by signer, at least `threshold` of them.
+    function enrol(Enrolment calldata e, bytes[] calldata signatures) external;
+    function enrolMany(Enrolment[] calldata e, bytes[] calldata signatures) external;
+    function setStanding(address member, uint8 standing, bytes32 reason, bytes[] calldata signatures) external;
+    function setLimit(address obligor, uint64 limit, bytes[] calldata signatures) external;
+    function setPayingBank(address obligor, address payingBank, bytes[] calldata signatures) external;
+    function halt(address obligor, bytes32 reason, bytes[] calldata signatures) external;
+    function cure(address obligor, bytes32 evidence, bytes[] calldata signatures) external;
+    function connect(address target, bytes[] calldata signatures) external;
+    function setOperators(address[] calldata operators, uint8 threshold, bytes[] calldata signatures) external;
+
+    // Act of the member: both keys sign.
+    function rotateKey(
+        address member,
+        address newKey,
+        uint40 deadline,
+        bytes calldata oldSignature,
+        bytes calldata newSignature
+    ) external;
+
+    // By fact, anyone: the receivable is unpaid after its maturity.
+    function haltOverdue(uint64 receivableId) external;
+
+    function wordOf(address member) external view returns (uint256);
+    function keyOf(address member) external view returns (address);
+    function organisationOf(address member) external view returns (uint32);
+    function hasRole(address member, uint32 role) external view returns (bool);
+    function limitOf(address obligor) external view returns (uint64);
+    function payingBankOf(address obligor) external view returns (address);
+    function quorumNonce() external view returns (uint256);
+    function isOperator(address who) external view returns (bool);
+    function threshold() external view returns (uint8);
+
+    /// @notice Reverts unless `signatures` are at least `threshold` distinct operators over `digest`.
+    function requireQuorum(bytes32 digest, bytes[] calldata signatures) external view;
+}

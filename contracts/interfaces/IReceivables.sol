@@ -1,0 +1,258 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+/// @title Receivables: terms and notes of debts that can be split to the cent and passed down tier by tier.
+/// @notice A note is a tree node in one slot: holder 160 | amount 64 | children 16 | tier 8 | flags 8.
+/// noteId = receivableId << 192 | uint192(keccak256(abi.encode(parentId, childIndex, evidence))); a root note has
+/// parentId 0, childIndex 0 and evidence = document. Ids never change owner.
+/// While a note is offered or locked its `children` field holds the deadline in whole hours after the hour of issue.
+/// Every act takes the party's EIP-712 signature; an empty signature means msg.sender is the party's key.
+/// Value: for each receivable, held + offered + locked + settled = face.
+interface IReceivables {
+    struct Issue {
+        address obligor;
+        address creditor;
+        uint64 face;
+        uint16 currency; // ISO 4217 numeric
+        uint40 maturity; // unix seconds
+        uint8 maxTier;
+        uint48 minAmount; // smallest note in minor units
+        bytes32 fingerprint; // keyed tag of the invoice; one receivable a tag
+        bytes32 document; // salted commitment to the trade documents
+        uint40 offerUntil; // whole hours
+        uint40 deadline; // of this signature
+    }
+
+    struct Pass {
+        uint256 parentId;
+        uint16 childIndex;
+        address to;
+        uint64 amount;
+        bytes32 evidence;
+        uint40 offerUntil;
+        uint40 deadline;
+    }
+
+    struct PassMany {
+        uint256 parentId;
+        uint16 childIndex; // index of the first child
+        address[] to;
+        uint64[] amounts;
+        bytes32[] evidence;
+        uint40 offerUntil;
+        uint40 deadline;
+    }
+
+    /// @param root node of a Merkle sum tree: uint192 hash << 64 | uint64 sum
+    struct MassPass {
+        uint256 parentId;
+        uint16 childIndex;
+        uint256 root;
+        uint32 count;
+        bytes32 evidence;
+        uint40 offerUntil;
+        uint40 deadline;
+    }
+
+    /// @notice A financier's firm price: net + discount + fees = amount.
+    struct Quote {
+        uint256 parentId;
+        address financier;
+        address payingBank;
+        uint64 amount;
+        uint64 net;
+        uint64 discount;
+        uint64 fees;
+        uint32 aprPpm; // all-in APR in parts per million
+        bool recourse;
+        bytes32 terms; // hash of the full text shown
+        bytes32 evidence;
+        uint64 entrustedAccount; // 0 = paid to the holder's own account
+        uint40 lockUntil; // whole hours
+        uint40 expiry;
+    }
+
+    /// @notice What the paying bank saw arrive. Shares are pro rata by largest remainder: a note gets one unit more
+    /// when its remainder is above the cut, or equal to it and its id not above `…CutNote`.
+    struct Payment {
+        uint64 receivableId;
+        uint16 round; // 0, 1, 2 …
+        uint64 principal;
+        uint64 interest;
+        uint64 principalCut;
+        uint256 principalCutNote;
+        uint64 interestCut;
+        uint256 interestCutNote;
+        bytes32 bankReference;
+        uint40 deadline;
+    }
+
+    event Issued(
+        uint64 indexed receivableId,
+        address indexed obligor,
+        address indexed creditor,
+        uint256 noteId,
+        uint64 face,
+        uint16 currency,
+        uint40 maturity,
+        uint8 maxTier,
+        uint48 minAmount,
+        bytes32 fingerprint,
+        bytes32 document,
+        uint40 offerUntil
+    );
+    event Accepted(uint256 indexed noteId, address indexed holder);
+    event Passed(
+        uint256 indexed parentId,
+        uint256 indexed noteId,
+        address indexed to,
+        uint16 childIndex,
+        uint64 amount,
+        bytes32 evidence,
+        uint40 offerUntil
+    );
+    /// @param cause 1 refused, 2 withdrawn, 3 lapsed
+    event Returned(uint256 indexed parentId, uint256 indexed noteId, uint64 amount, uint8 cause, bytes32 reason);
+    event MassPassed(
+        uint256 indexed parentId,
+        uint256 indexed massId,
+        uint16 childIndex,
+        uint256 root,
+        uint32 count,
+        bytes32 evidence,
+        uint40 offerUntil
+    );
+    event Materialised(uint256 indexed massId, uint256 indexed noteId, address indexed to, uint32 leaf, uint64 amount);
+    event FinancingLocked(
+        uint256 indexed parentId,
+        uint256 indexed noteId,
+        address indexed financier,
+        uint16 childIndex,
+        bytes32 quoteHash,
+        Quote quote,
+        bytes32 reading
+    );
+    event FinancingCompleted(uint256 indexed noteId, uint64 net, bytes32 registration, bytes32 bankReference);
+    event PaymentRecorded(
+        uint64 indexed receivableId,
+        uint16 indexed round,
+        address indexed bank,
+        uint64 principal,
+        uint64 interest,
+        uint64 outstanding, // after this payment
+        bytes32 bankReference
+    );
+    event Settled(
+        uint256 indexed noteId, address indexed payee, uint16 indexed round, uint64 principal, uint64 interest
+    );
+    event SettlementHeld(uint256 indexed noteId);
+    event Closed(uint64 indexed receivableId);
+    event Frozen(address indexed account, uint256 indexed tokenId, bool indexed frozenStatus, bytes32 reason);
+    event ForcedTransfer(
+        address indexed from, address indexed to, uint256 indexed tokenId, uint256 noteId, bytes32 reason
+    );
+
+    function issue(Issue calldata intent, bytes calldata signature) external returns (uint256 noteId);
+    function accept(uint256 noteId, uint40 deadline, bytes calldata signature) external;
+    function acceptMany(uint256[] calldata noteIds, uint40 deadline, bytes calldata signature) external;
+    /// @notice The recipient refuses; path = (parentId, childIndex, evidence) proves where the value returns to.
+    function refuse(
+        uint64 receivableId,
+        uint256 parentId,
+        uint256 childIndex,
+        bytes32 evidence,
+        bytes32 reason,
+        uint40 deadline,
+        bytes calldata signature
+    ) external;
+    function withdraw(
+        uint64 receivableId,
+        uint256 parentId,
+        uint256 childIndex,
+        bytes32 evidence,
+        uint40 deadline,
+        bytes calldata signature
+    ) external;
+    /// @notice Anyone, after the offer's, the lock's or the mass pass's deadline.
+    function lapse(uint64 receivableId, uint256 parentId, uint256 childIndex, bytes32 evidence) external;
+    function pass(Pass calldata intent, bytes calldata signature) external returns (uint256 noteId);
+    function passMany(PassMany calldata intent, bytes calldata signature) external;
+    function passMass(MassPass calldata intent, bytes calldata signature) external returns (uint256 massId);
+    function materialise(
+        uint256 massId,
+        uint32 leaf,
+        address to,
+        uint64 amount,
+        uint256[] calldata proof,
+        uint40 deadline,
+        bytes calldata signature
+    ) external returns (uint256 noteId);
+    function finance(
+        Quote calldata quote,
+        bytes calldata financierSignature,
+        bytes32 reading,
+        uint40 deadline,
+        bytes calldata holderSignature
+    ) external returns (uint256 noteId);
+    function completeFinancing(
+        uint256 noteId,
+        uint64 net,
+        bytes32 registration,
+        bytes32 bankReference,
+        uint40 deadline,
+        bytes calldata bankSignature
+    ) external;
+    function recordPayment(Payment calldata payment, bytes calldata bankSignature) external;
+    /// @notice Anyone, after a recorded payment. A frozen note is skipped with SettlementHeld; offered or locked notes revert.
+    function settleMany(uint64 receivableId, uint16 round, uint256[] calldata noteIds) external;
+    /// @notice A note still offered or locked when its receivable is paid is settled to the giver.
+    function settleOffered(
+        uint64 receivableId,
+        uint16 round,
+        uint256 parentId,
+        uint256 childIndex,
+        bytes32 evidence
+    ) external;
+    // Court order: operator quorum; names of ERC-7943.
+    function setFrozenTokens(uint256 noteId, bool frozenStatus, bytes32 reason, bytes[] calldata signatures) external;
+    function forcedTransfer(uint256 noteId, address to, bytes32 reason, bytes[] calldata signatures)
+        external
+        returns (uint256 childId);
+
+    // Pushed by Members alone.
+    function setMember(address member, uint256 word, uint64 limit) external;
+
+    // Views; ERC-3525's words, without claiming its conformance.
+    function ownerOf(uint256 noteId) external view returns (address);
+    function slotOf(uint256 noteId) external pure returns (uint256);
+    function balanceOf(uint256 noteId) external view returns (uint256);
+    function valueDecimals() external pure returns (uint8);
+    function noteOf(uint256 noteId)
+        external
+        view
+        returns (address holder, uint64 amount, uint16 children, uint8 tier, uint8 flags);
+    function termsOf(uint64 receivableId)
+        external
+        view
+        returns (
+            address obligor,
+            uint40 maturity,
+            uint8 maxTier,
+            uint8 status,
+            uint16 currency,
+            uint64 face,
+            uint64 outstanding,
+            uint64 paid,
+            uint48 minAmount,
+            uint16 rounds
+        );
+    function noteIdOf(uint64 receivableId, uint256 parentId, uint256 childIndex, bytes32 evidence)
+        external
+        pure
+        returns (uint256);
+    function receivableOf(bytes32 fingerprint) external view returns (uint64);
+    function exposureOf(address obligor) external view returns (uint64 limit, uint64 used);
+    function isOverdue(uint64 receivableId) external view returns (bool);
+    function quorumNonce() external view returns (uint256);
+    function receivableCount() external view returns (uint64);
+}

@@ -1,0 +1,1 @@
+"""Floor 1: what every room speaks — money, dates, identifiers, clock, problems and sentences."""
