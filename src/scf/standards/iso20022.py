@@ -1,0 +1,237 @@
+"""What the ISO 20022 messages share: opening a message, parties, accounts and agents, reading and writing."""
+
+from __future__ import annotations
+
+import re
+import tomllib
+from collections.abc import Iterator
+from datetime import datetime
+from decimal import Decimal
+from functools import cache
+from importlib import resources
+
+from lxml import etree
+
+from scf.kernel.money import format_plain
+from scf.standards import xml
+from scf.standards.records import Identifier, Party
+from scf.standards.refusals import refusal
+
+_NAMESPACE = re.compile(r"urn:(?:iso:std:iso:20022:tech:xsd|iso:std:iso:20022:tech:xsd:swift|swift:xsd:\$?)[:.]?(.+)")
+_VERSION = re.compile(r"\$?([a-z]{4}\.\d{3})\.(\d{3})\.(\d{2})")
+_IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
+NOT_PROVIDED = "NOTPROVIDED"
+
+
+def open_message(raw: bytes, names: dict[str, str]) -> tuple[etree._Element, str, int | None]:
+    """The body of a message, its name (such as `camt.053`) and version; `names` maps the body's element to the message.
+
+    A business envelope around the Document is allowed, and so is any version. Raises Problem of `xml.parse`,
+    `document_element_missing` or `document_not_this_kind`.
+    """
+    root = xml.parse(raw)
+    document = root
+    if etree.QName(root).localname != "Document":
+        found = [item for item in root.iter("{*}Document") if isinstance(item.tag, str)]
+        if len(found) != 1:
+            raise refusal("document_not_this_kind", xml.place(root), found=etree.QName(root).localname)
+        document = found[0]
+    namespace = etree.QName(document).namespace or ""
+    prefix = f"{{{namespace}}}" if namespace else ""
+    for element in document.iter(prefix + "*") if namespace else ():
+        element.tag = str(element.tag)[len(prefix) :]
+    bodies = [child for child in document if isinstance(child.tag, str)]
+    if not bodies:
+        raise refusal("document_element_missing", xml.place(document), element=" | ".join(names))
+    body = bodies[0]
+    name = names.get(re.sub(r"V\d\d$", "", str(body.tag)))
+    version = _VERSION.search(namespace)
+    if name is None or (version is not None and version.group(1) != name) or (namespace and version is None):
+        found_name = f"{body.tag} {version.group(0) if version else namespace}"
+        raise refusal("document_not_this_kind", xml.place(body), found=found_name)
+    if len(bodies) > 1:
+        raise refusal("document_element_unknown", xml.place(bodies[1]), element=str(bodies[1].tag))
+    return body, name, int(version.group(3)) if version else None
+
+
+@cache
+def known_elements(message: str, at: str) -> frozenset[str]:
+    """Names of the elements `message` (`camt`, `pain`) may have at `at`, from iso20022.toml beside this module."""
+    table = tomllib.loads(resources.files("scf.standards").joinpath("iso20022.toml").read_text(encoding="utf-8"))
+    return frozenset(table[message][at])
+
+
+def only_known(element: etree._Element, known: frozenset[str]) -> None:
+    """Refuse a child the standard does not have there, so that a misspelt element is never silently skipped.
+
+    Raises Problem `document_element_unknown`.
+    """
+    for child in element:
+        if isinstance(child.tag, str) and child.tag not in known:
+            raise refusal("document_element_unknown", xml.place(child), element=etree.QName(child).localname)
+
+
+def need(element: etree._Element, path: str) -> etree._Element:
+    """The child at `path`. Raises Problem `document_element_missing`."""
+    found = element.find(path)
+    if found is None:
+        raise refusal("document_element_missing", xml.place(element, path), element=path.rsplit("/", 1)[-1])
+    return found
+
+
+def need_text(element: etree._Element, path: str) -> str:
+    """Text of the child at `path`, not empty. Raises Problem `document_element_missing`."""
+    found = need(element, path)
+    text = xml.text_of(found)
+    if text is None:
+        raise refusal("document_element_missing", xml.place(found), element=str(found.tag))
+    return text
+
+
+def text(element: etree._Element, *paths: str) -> str | None:
+    """Text of the first of `paths` that has any; None where none has."""
+    for path in paths:
+        found = xml.text_of(element.find(path))
+        if found is not None:
+            return found
+    return None
+
+
+def reference(element: etree._Element, path: str) -> str | None:
+    """A reference, None where absent or `NOTPROVIDED`."""
+    found = text(element, path)
+    return None if found == NOT_PROVIDED else found
+
+
+def account(element: etree._Element | None) -> str | None:
+    """The number of an account element: IBAN (without blanks) or whatever the bank uses; old versions' forms too."""
+    if element is None:
+        return None
+    found = text(element, "Id/IBAN", "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN", "Id/UPIC", "Prxy/Id")
+    if found is None:
+        return None
+    packed = found.replace(" ", "")
+    return packed if _IBAN.fullmatch(packed) else found
+
+
+def agent(element: etree._Element | None) -> str | None:
+    """The identifier of an agent (bank): BIC, clearing member, LEI or other id; its name at last."""
+    if element is None:
+        return None
+    return text(
+        element,
+        "FinInstnId/BICFI",
+        "FinInstnId/BIC",
+        "FinInstnId/ClrSysMmbId/MmbId",
+        "FinInstnId/LEI",
+        "FinInstnId/Othr/Id",
+        "FinInstnId/Nm",
+    )
+
+
+def party(element: etree._Element | None, account_number: str | None = None) -> Party | None:
+    """A party element of any version (`Pty` wrapped or not); None where absent."""
+    if element is None:
+        return Party("", (), None, account_number) if account_number else None
+    inner = element.find("Pty")
+    inner = element if inner is None else inner
+    bank = element.find("Agt")
+    name = text(inner, "Nm") or (text(bank, "FinInstnId/Nm") if bank is not None else None) or agent(bank) or ""
+    lines = [part for part in (xml.text_of(item) for item in inner.findall("PstlAdr/*") if item.tag != "Ctry") if part]
+    country = text(inner, "PstlAdr/Ctry", "CtryOfRes")
+    return Party(name, tuple(_identifiers(inner)), country, account_number, ", ".join(lines) or None)
+
+
+def _identifiers(inner: etree._Element) -> Iterator[Identifier]:
+    for path, scheme in (("BICOrBEI", "BIC"), ("AnyBIC", "BIC"), ("BEI", "BIC"), ("LEI", "LEI")):
+        value = text(inner, f"Id/OrgId/{path}")
+        if value:
+            yield Identifier(scheme, value)
+    for other in (*inner.findall("Id/OrgId/Othr"), *inner.findall("Id/PrvtId/Othr")):
+        value = text(other, "Id")
+        if value:
+            yield Identifier(text(other, "SchmeNm/Cd", "SchmeNm/Prtry", "Issr") or "", value)
+
+
+def new_document(namespace: str, body: str) -> tuple[etree._Element, etree._Element]:
+    """An empty Document of `namespace` and its body element."""
+    document = etree.Element("Document", {}, nsmap={None: namespace})  # type: ignore[dict-item]
+    return document, etree.SubElement(document, body)
+
+
+def add(parent: etree._Element, path: str, value: str | None = None) -> etree._Element:
+    """Append the chain of elements `path` under `parent`, the last one with text `value`; returns the last."""
+    element = parent
+    for name in path.split("/"):
+        element = etree.SubElement(element, name)
+    if value is not None:
+        element.text = clean(value)
+    return element
+
+
+def add_if(parent: etree._Element, path: str, value: str | None) -> None:
+    """`add` where there is a value."""
+    if value:
+        add(parent, path, value)
+
+
+def clean(value: str) -> str:
+    """`value` without the control characters that XML forbids."""
+    return "".join(char for char in value if char >= " " or char in "\t\n")
+
+
+def add_amount(parent: etree._Element, name: str, amount_minor: int, code: str) -> None:
+    """An amount element with its currency; the sign is left to the credit/debit indicator."""
+    element = add(parent, name, format_plain(abs(amount_minor), code))
+    element.set("Ccy", code)
+
+
+def add_account(parent: etree._Element, name: str, number: str) -> etree._Element:
+    """An account element: IBAN where the number has its shape, other identification where not."""
+    element = add(parent, name)
+    add(element, "Id/IBAN" if _IBAN.fullmatch(number) else "Id/Othr/Id", number)
+    return element
+
+
+def add_party(parent: etree._Element, who: Party) -> None:
+    """Name, country and organisation identifiers of `who` in schema order."""
+    add_if(parent, "Nm", who.name[:140])
+    if who.country and re.fullmatch("[A-Z]{2}", who.country):
+        add(parent, "PstlAdr/Ctry", who.country)
+    lei = who.identifier("LEI")
+    others = [item for item in who.identifiers if item.scheme not in ("LEI", "BIC")]
+    if lei or others:
+        organisation = add(parent, "Id/OrgId")
+        add_if(organisation, "LEI", lei)
+        for item in others:
+            other = add(organisation, "Othr")
+            add(other, "Id", item.value[:256])
+            add_if(other, "SchmeNm/Prtry", item.scheme[:35])
+
+
+def add_agent(parent: etree._Element, name: str, identifier: str | None) -> None:
+    """An agent by BIC where it has its shape, else by clearing member id; `NOTPROVIDED` where unknown."""
+    element = add(parent, f"{name}/FinInstnId")
+    if identifier and re.fullmatch(r"[A-Z0-9]{4}[A-Z]{2}[A-Z0-9]{2}([A-Z0-9]{3})?", identifier):
+        add(element, "BICFI", identifier)
+    elif identifier:
+        add(element, "ClrSysMmbId/MmbId", identifier)
+    else:
+        add(element, "Othr/Id", NOT_PROVIDED)
+
+
+def stamp(moment: datetime) -> str:
+    """ISO date-time of whole seconds, with its zone where it has one."""
+    return moment.replace(microsecond=0).isoformat()
+
+
+def total(amounts: list[tuple[int, str]]) -> str:
+    """Control sum over amounts of any currency, as ISO 20022 wants it: plain numbers added."""
+    whole = sum((Decimal(format_plain(minor, code)) for minor, code in amounts), Decimal(0))
+    return f"{whole:f}"
+
+
+def to_bytes(document: etree._Element) -> bytes:
+    """The document as UTF-8 with its XML declaration, indented, the same bytes every time."""
+    etree.indent(document)
+    return etree.tostring(document, xml_declaration=True, encoding="UTF-8")
