@@ -9,7 +9,7 @@ def _choose() -> Callable[[bytes], bytes]:
     try:
         from sha3 import keccak_256
     except ImportError:
-        from eth_utils import keccak as slow
+        from eth_utils.crypto import keccak as slow
 
         return slow
 

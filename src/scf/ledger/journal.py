@@ -25,8 +25,9 @@ class Entry:
 
 
 class Journal(Protocol):
-    """Durable list of signed transactions. Every method is one transaction of its store and safe between threads and
-    processes.
+    """Durable list of signed transactions.
+
+    Every method is one transaction of its store and safe between threads and processes.
 
     A reference is unique for ever within a chain id; a nonce is unique within (chain id, sender).
     """
@@ -34,7 +35,7 @@ class Journal(Protocol):
     def reserve(
         self, chain_id: int, sender: str, references: Sequence[str], first_free: int, sign: Sign
     ) -> list[Entry]:
-        """One entry for each reference, in order and durable on return: the stored one, whoever sent it, else a new one.
+        """One entry for each reference, in order, durable on return: the stored one, whoever sent it, else a new one.
 
         New entries take consecutive nonces from max(`first_free`, highest stored nonce of the sender + 1), and are
         signed by `sign`. `first_free` is the chain's next nonce of the sender. Nothing is stored when `sign` raises.

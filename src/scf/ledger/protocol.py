@@ -9,7 +9,7 @@ from scf.kernel.problems import Problem
 from scf.ledger.types import Block, Call, Header, Log, Proof, Receipt
 
 
-class Reverted(Exception):
+class Reverted(Exception):  # noqa: N818 — a result of the contract, not a fault
     """A read-only call ended in a revert; `data` is what the contract returned."""
 
     def __init__(self, data: bytes) -> None:
@@ -79,6 +79,10 @@ class Ledger(Protocol):
 
     def proof(self, address: str, slots: Sequence[int] = (), at: int | None = None) -> Proof:
         """EIP-1186 proof of an account and its slots, at the newest or the named block."""
+        ...
+
+    def code(self, address: str) -> bytes:
+        """Code of the contract at `address`; empty where there is none."""
         ...
 
     def nonce(self, address: str) -> int:

@@ -1,0 +1,177 @@
+"""Reading what was committed: headers, blocks, receipts, logs; on its own connection, so it never waits for a block."""
+
+from __future__ import annotations
+
+import sqlite3
+import threading
+from collections.abc import Collection, Iterator, Sequence
+from contextlib import closing
+from pathlib import Path
+from typing import Any
+
+from scf.kernel.problems import Problem
+from scf.ledger.embedded.evm import read_header
+from scf.ledger.embedded.store import Connection, clear_sentences
+from scf.ledger.signing import canonical, checksum
+from scf.ledger.types import Block, Header, Log, Receipt
+
+_PAGE = 5_000
+_LOG_COLUMNS = (
+    "SELECT l.block, l.position, l.tx, l.address, l.topics, l.data, t.hash, b.hash, b.timestamp FROM log l "
+    "JOIN tx t ON t.block = l.block AND t.position = l.tx JOIN block b ON b.number = l.block "
+)
+
+
+class Reader:
+    """Queries over the committed chain. Raises Problem `ledger_file_corrupt` where a row contradicts its hash."""
+
+    def __init__(self, connection: Connection, lock: threading.RLock) -> None:
+        self._connection = connection
+        self._lock = lock
+
+    def head(self) -> tuple[Header, int]:
+        """Newest header and the gas limit of its block."""
+        row = self._row("SELECT rlp, hash FROM block ORDER BY number DESC LIMIT 1")
+        if row is None:
+            raise Problem("ledger_file_corrupt", path=self._connection.path, detail="no blocks")
+        return self._checked(row)
+
+    def header(self, number: int) -> Header:
+        """Header of one block. Raises Problem `ledger_unknown_block`."""
+        return self.header_and_limit(number)[0]
+
+    def header_and_limit(self, number: int) -> tuple[Header, int]:
+        """Header of one block and its gas limit. Raises Problem `ledger_unknown_block`."""
+        row = self._row("SELECT rlp, hash FROM block WHERE number = ?", (number,))
+        if row is None:
+            raise Problem("ledger_unknown_block", number=number)
+        return self._checked(row)
+
+    def number_of(self, block_hash: bytes) -> int | None:
+        """Number of a block by hash."""
+        row = self._row("SELECT number FROM block WHERE hash = ?", (block_hash,))
+        return None if row is None else int(row[0])
+
+    def ancestors(self, newest: int) -> Iterator[bytes]:
+        """Hashes of block `newest` and the 255 before it, newest first."""
+        for number in range(newest, max(newest - 256, -1), -1):
+            row = self._row("SELECT hash FROM block WHERE number = ?", (number,))
+            if row is None:
+                return
+            yield row[0]
+
+    def block(self, number: int) -> Block:
+        """One block with its raw transactions and canonical receipts."""
+        header = self.header(number)
+        rows = self._rows("SELECT raw, receipt FROM tx WHERE block = ? ORDER BY position", (number,))
+        return Block(header, tuple(row[0] for row in rows), tuple(row[1] for row in rows))
+
+    def transaction(self, transaction_hash: bytes) -> tuple[int, int, bytes] | None:
+        """(block, position, raw) of a mined transaction."""
+        row = self._row("SELECT block, position, raw FROM tx WHERE hash = ?", (transaction_hash,))
+        return None if row is None else (row[0], row[1], row[2])
+
+    def receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
+        """Receipts with their logs, of those transactions that are mined."""
+        found: dict[bytes, Receipt] = {}
+        wanted = list(dict.fromkeys(hashes))
+        for start in range(0, len(wanted), 500):
+            part = wanted[start : start + 500]
+            marks = ",".join("?" * len(part))
+            with self._lock:
+                rows = self._rows(
+                    "SELECT t.hash, t.block, b.hash, t.position, t.succeeded, t.gas_used, t.created, b.timestamp, "
+                    "t.revert_data FROM tx t JOIN block b ON b.number = t.block "
+                    f"WHERE t.hash IN ({marks})",
+                    part,
+                )
+                logs = self._logs_of(sorted({(row[1], row[3]) for row in rows}))
+            for row in rows:
+                found[row[0]] = Receipt(
+                    transaction_hash=row[0],
+                    block_number=row[1],
+                    block_hash=row[2],
+                    transaction_index=row[3],
+                    succeeded=bool(row[4]),
+                    gas_used=row[5],
+                    logs=tuple(logs.get((row[1], row[3]), ())),
+                    contract_address=row[6],
+                    timestamp=row[7],
+                    revert_data=row[8],
+                )
+        return found
+
+    def _logs_of(self, places: Sequence[tuple[int, int]]) -> dict[tuple[int, int], list[Log]]:
+        found: dict[tuple[int, int], list[Log]] = {}
+        blocks: dict[int, set[int]] = {}
+        for block, position in places:
+            blocks.setdefault(block, set()).add(position)
+        for block, positions in blocks.items():
+            low, high = min(positions), max(positions)
+            rows = self._rows(
+                _LOG_COLUMNS + "WHERE l.block = ? AND l.tx BETWEEN ? AND ? ORDER BY l.position", (block, low, high)
+            )
+            for row in rows:
+                if row[2] in positions:
+                    found.setdefault((block, row[2]), []).append(_log(row))
+        return found
+
+    def logs(self, first: int, last: int, addresses: Collection[str] | None = None) -> Iterator[Log]:
+        """Logs of blocks first..last in order, read page by page."""
+        chosen = None if addresses is None else [canonical(address) for address in addresses]
+        if chosen is not None and not chosen:
+            return
+        narrow = "" if chosen is None else f"AND l.address IN ({','.join('?' * len(chosen))}) "
+        block, position = first, -1
+        while True:
+            rows = self._rows(
+                _LOG_COLUMNS
+                + "WHERE (l.block, l.position) > (?, ?) AND l.block <= ? "
+                + narrow
+                + f"ORDER BY l.block, l.position LIMIT {_PAGE}",
+                (block, position, last, *(chosen or ())),
+            )
+            for row in rows:
+                yield _log(row)
+            if len(rows) < _PAGE:
+                return
+            block, position = rows[-1][0], rows[-1][1]
+
+    def backup(self, target: str | Path) -> None:
+        """Copy the file with SQLite's online backup; a block committed meanwhile is in it whole or not at all."""
+        path = str(target)
+        with clear_sentences(path), closing(sqlite3.connect(path)) as copy:
+            self._connection.sql.backup(copy, pages=2_000)
+
+    def close(self) -> None:
+        """Close the connection."""
+        self._connection.close()
+
+    def _checked(self, row: tuple[Any, ...]) -> tuple[Header, int]:
+        header, gas_limit = read_header(row[0])
+        if header.hash != row[1]:
+            raise Problem("ledger_file_corrupt", path=self._connection.path, detail=f"header of block {header.number}")
+        return header, gas_limit
+
+    def _row(self, query: str, arguments: Sequence[Any] = ()) -> tuple[Any, ...] | None:
+        with self._lock:
+            return self._connection.row(query, arguments)
+
+    def _rows(self, query: str, arguments: Sequence[Any] = ()) -> list[tuple[Any, ...]]:
+        with self._lock:
+            return self._connection.rows(query, arguments)
+
+
+def _log(row: tuple[Any, ...]) -> Log:
+    topics = row[4]
+    return Log(
+        checksum(row[3]),
+        tuple(topics[at : at + 32] for at in range(0, len(topics), 32)),
+        row[5],
+        row[0],
+        row[7],
+        row[6],
+        row[2],
+        row[1],
+        row[8],
+    )

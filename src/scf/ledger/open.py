@@ -1,0 +1,30 @@
+"""One setting chooses the engine: `embedded:PATH` or `rpc:URL[,URL…]` (`SCF_LEDGER`)."""
+
+from __future__ import annotations
+
+from scf.kernel.clock import Clock
+from scf.kernel.problems import Problem
+from scf.ledger.protocol import Ledger
+
+
+def open_ledger(setting: str, clock: Clock, *, chain_id: int | None = None, read_only: bool = False) -> Ledger:
+    """Open the ledger named by `setting`.
+
+    Args:
+        setting: `embedded:PATH` (a file, or `:memory:`), or `rpc:URL` with more URLs of that network after commas.
+        clock: gives the block time of the embedded engine; nodes have their own.
+        chain_id: expected chain id; None takes what is there (20260 for a new embedded chain).
+        read_only: read beside a writing process.
+
+    Raises Problem `ledger_unknown_engine` and what the engine raises on opening.
+    """
+    engine, _, place = setting.partition(":")
+    if engine == "embedded" and place:
+        from scf.ledger.embedded.engine import EmbeddedLedger  # late: py-evm takes a second to import
+
+        return EmbeddedLedger(place, clock, chain_id=chain_id, read_only=read_only)
+    if engine == "rpc" and place:
+        from scf.ledger.rpc.engine import RpcLedger  # late: the embedded engine needs no HTTP
+
+        return RpcLedger(place.split(","), clock, chain_id=chain_id)
+    raise Problem("ledger_unknown_engine", setting=setting)
