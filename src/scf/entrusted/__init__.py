@@ -1,0 +1,1 @@
+"""Floor 5: entrusted-payment accounts — lock, stages, evidence, release, refund."""

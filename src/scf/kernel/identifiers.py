@@ -23,7 +23,11 @@ def parse_uscc(text: str) -> str:
     Codes may begin with a letter: N2110106MF60261036 is a village collective. Raises Problem `wrong_check_digit`.
     """
     plain = text.strip().upper().replace(" ", "")
-    if len(plain) != 18 or any(char not in _USCC_ALPHABET for char in plain) or uscc_check_digit(plain[:17]) != plain[17]:
+    if (
+        len(plain) != 18
+        or any(char not in _USCC_ALPHABET for char in plain)
+        or uscc_check_digit(plain[:17]) != plain[17]
+    ):
         raise Problem("wrong_check_digit", kind="USCC / 统一社会信用代码", text=text.strip()[:24])
     return plain
 

@@ -19,7 +19,7 @@ MAX_MINOR = 2**64 - 1
 
 @dataclass(frozen=True, slots=True)
 class Currency:
-    """An ISO 4217 currency: alphabetic code, numeric code, digits after the point, year basis of bank discount in days."""
+    """An ISO 4217 currency: alphabetic and numeric code, digits after the point, year basis of discount in days."""
 
     code: str
     numeric: int
@@ -66,8 +66,8 @@ def currency(code: str | int) -> Currency:
 def parse_minor(text: str | int | Decimal, code: str, *, exact: bool = True) -> int:
     """Minor units of a decimal text such as `1,234.50`.
 
-    With `exact`, more digits than the currency has are refused unless they are zeros; otherwise they are rounded half up
-    once. Raises Problem `unreadable_amount` or `too_many_decimals`.
+    With `exact`, more digits than the currency has are refused unless they are zeros; otherwise they are rounded half
+    up once. Raises Problem `unreadable_amount` or `too_many_decimals`.
     """
     digits = currency(code).digits
     if isinstance(text, str):

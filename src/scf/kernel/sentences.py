@@ -1,9 +1,9 @@
 """Every sentence of a refusal, in zh-CN and en, read from each room's `sentences.toml`.
 
-    [over_limit]
-    status = 422
-    en = "The amount {amount} is above the free limit {free}. Nothing was written."
-    zh-CN = "金额 {amount} 超过可用额度 {free}，未写入任何内容。"
+[over_limit]
+status = 422
+en = "The amount {amount} is above the free limit {free}. Nothing was written."
+zh-CN = "金额 {amount} 超过可用额度 {free}，未写入任何内容。"
 """
 
 from __future__ import annotations

@@ -1,0 +1,1 @@
+"""Floor 3: who takes part — organisations, their keys, roles, limits and standing."""

@@ -1,0 +1,1 @@
+"""Floor 4: receivables and notes — issue, accept, pass, refuse, pay, settle; and their books."""

@@ -1,0 +1,219 @@
+"""One installation: settings, keys, ledger, database, bank and the doors of all rooms, opened and closed together."""
+
+from __future__ import annotations
+
+import json
+import os
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from pathlib import Path
+from types import TracebackType
+
+from sqlalchemy import Engine
+from sqlmodel import Field, Session, SQLModel
+
+from scf.desk.service import Desk
+from scf.documents.service import Documents
+from scf.entrusted.books import HANDLERS as ENTRUSTED_HANDLERS
+from scf.entrusted.service import EntrustedAccounts
+from scf.financing.registry import SimulatedRegistry
+from scf.financing.service import FinancingDesk
+from scf.kernel.clock import Clock, SystemClock
+from scf.kernel.problems import Problem
+from scf.ledger.contracts import Contracts, Event
+from scf.ledger.deploy import deploy
+from scf.ledger.hashing import keccak
+from scf.ledger.journal import Entry
+from scf.ledger.open import open_ledger
+from scf.ledger.protocol import Ledger
+from scf.ledger.relayer import Relayer
+from scf.parties.books import HANDLERS as PARTY_HANDLERS
+from scf.parties.keys import KeyPair, KeyRing, demo_key
+from scf.parties.service import Parties
+from scf.receivables.books import HANDLERS as RECEIVABLE_HANDLERS
+from scf.receivables.judging import ActJudge
+from scf.receivables.service import Receivables
+from scf.rulebook.service import Rulebook
+from scf.store.engine import open_engine
+from scf.store.projection import Projection
+from scf.store.relay_journal import SqlJournal
+from scf.store.session import create_schema, reading, transaction
+
+CHAIN_ID = 20260
+OPERATOR_NAMES = ("operator-1", "operator-2", "operator-3")
+
+
+class InstallationFact(SQLModel, table=True):
+    """What this installation is: contract addresses, mode, start of its virtual time."""
+
+    __tablename__ = "installation_fact"
+
+    name: str = Field(primary_key=True)
+    value: str
+
+
+@dataclass(frozen=True, slots=True)
+class Settings:
+    """Where an installation lives and what it talks to. Empty `ledger` and `database` mean files in `data`."""
+
+    data: Path
+    ledger: str = ""
+    database: str = ""
+    chain_id: int = CHAIN_ID
+    demo: bool = False
+    ruleset: str = "CN"
+    passphrase: str = field(default="", repr=False)
+
+    @classmethod
+    def from_environment(cls, data: Path, *, demo: bool = False) -> Settings:
+        """Settings of `SCF_LEDGER`, `SCF_DATABASE`, `SCF_RULESET` and `SCF_PASSPHRASE`."""
+        return cls(
+            data=data,
+            ledger=os.environ.get("SCF_LEDGER", ""),
+            database=os.environ.get("SCF_DATABASE", ""),
+            ruleset=os.environ.get("SCF_RULESET", "CN"),
+            passphrase=os.environ.get("SCF_PASSPHRASE", ""),
+            demo=demo or (data / "demo").exists(),
+        )
+
+    @property
+    def ledger_setting(self) -> str:
+        """The engine setting in force."""
+        return self.ledger or f"embedded:{self.data / 'ledger.db'}"
+
+    @property
+    def database_url(self) -> str:
+        """The database URL in force."""
+        return self.database or f"sqlite:///{self.data / 'scf.db'}"
+
+
+class App:
+    """The doors of one installation. Open it with `open_app`; it is a context manager."""
+
+    def __init__(self, settings: Settings, clock: Clock, engine: Engine, ledger: Ledger, contracts: Contracts) -> None:
+        self.settings = settings
+        self.clock = clock
+        self.engine = engine
+        self.ledger = ledger
+        self.contracts = contracts
+        self.keys = KeyRing(settings.data / "keys", settings.passphrase)
+        self.relayer = Relayer(ledger, _relayer_key(settings).private, SqlJournal(engine, Entry, keccak))
+        self.projection: Projection[Event] = projection(ledger.chain_id)
+        self.desk = Desk(
+            engine=engine,
+            ledger=ledger,
+            contracts=contracts,
+            relayer=self.relayer,
+            projection=self.projection,
+            clock=clock,
+        )
+        self.rulebook = Rulebook.load()
+        self.parties = Parties(self.desk)
+        self.receivables = Receivables(
+            self.desk,
+            self.parties,
+            ActJudge(self.rulebook, self.parties, clock, ruleset=settings.ruleset),
+            _consortium_key(settings.data),
+        )
+        self.entrusted = EntrustedAccounts(self.desk, self.parties)
+        self.financing = FinancingDesk(
+            self.desk, self.parties, self.rulebook, SimulatedRegistry(clock), ruleset=settings.ruleset
+        )
+        self.documents = Documents(self.desk)
+
+    def fact(self, name: str) -> str | None:
+        """A stored fact of this installation."""
+        return _fact(self.engine, name)
+
+    def set_fact(self, name: str, value: str) -> None:
+        """Store a fact; it replaces an earlier one of that name."""
+        with transaction(self.engine) as session:
+            session.merge(InstallationFact(name=name, value=value))
+
+    def reading(self) -> Session:
+        """A read-only session, as a context manager."""
+        return reading(self.engine)  # type: ignore[return-value]
+
+    def close(self) -> None:
+        """Let go of files and connections."""
+        self.ledger.close()
+        self.engine.dispose()
+
+    def __enter__(self) -> App:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self.close()
+
+
+def projection(chain_id: int) -> Projection[Event]:
+    """The books of every room."""
+    return Projection(chain_id, PARTY_HANDLERS, RECEIVABLE_HANDLERS, ENTRUSTED_HANDLERS)
+
+
+def open_app(settings: Settings, clock: Clock | None = None) -> App:
+    """Open an installation, making it where there is none (demo) and going on where it stopped.
+
+    Raises Problem `installation_missing` when nothing was set up here, and what ledger and database raise.
+    """
+    clock = clock or SystemClock()
+    settings.data.mkdir(parents=True, exist_ok=True)
+    engine = open_engine(settings.database_url)
+    create_schema(engine)
+    ledger = open_ledger(settings.ledger_setting, clock, chain_id=settings.chain_id)
+    try:
+        contracts = _contracts(settings, engine, ledger)
+        app = App(settings, clock, engine, ledger, contracts)
+        app.desk.recover()
+    except BaseException:
+        ledger.close()
+        engine.dispose()
+        raise
+    return app
+
+
+def initialise(settings: Settings, engine: Engine, ledger: Ledger, operators: Sequence[KeyPair]) -> Contracts:
+    """Deploy the contracts with their operator quorum and remember where they are. Idempotent."""
+    relayer = Relayer(ledger, _relayer_key(settings).private, SqlJournal(engine, Entry, keccak))
+    contracts = deploy(relayer, [key.private for key in operators], threshold=2)
+    with transaction(engine) as session:
+        session.merge(InstallationFact(name="contracts", value=json.dumps(contracts.addresses)))
+    return contracts
+
+
+def _contracts(settings: Settings, engine: Engine, ledger: Ledger) -> Contracts:
+    stored = _fact(engine, "contracts")
+    if stored is not None:
+        contracts = Contracts(ledger.chain_id, json.loads(stored))
+        contracts.check(ledger)
+        return contracts
+    if not settings.demo:
+        raise Problem("installation_missing", folder=str(settings.data))
+    return initialise(settings, engine, ledger, [demo_key(name) for name in OPERATOR_NAMES])
+
+
+def _fact(engine: Engine, name: str) -> str | None:
+    with reading(engine) as session:
+        found = session.get(InstallationFact, name)
+        return found.value if found else None
+
+
+def _relayer_key(settings: Settings) -> KeyPair:
+    if settings.demo:
+        return demo_key("relayer")
+    return KeyRing(settings.data / "keys", settings.passphrase).get("relayer")
+
+
+def _consortium_key(data: Path) -> bytes:
+    """Key of the invoice fingerprints: made once, kept in a file of its own, never in the database."""
+    path = data / "keys" / "consortium.key"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_suffix(".part")
+        temporary.write_text(secrets.token_hex(32), encoding="ascii")
+        temporary.chmod(0o600)
+        temporary.rename(path)
+    return bytes.fromhex(path.read_text(encoding="ascii"))

@@ -1,0 +1,209 @@
+"""The desk: hands out what a party is to sign, relays the signed act exactly once, and brings the books up to date.
+
+The order of steps is the promise: the command is stored, the transaction is stored, the transaction is sent, the events
+are booked, the reply is stored. Killed between any two of them, the same request goes on where it stopped.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Iterator, Mapping, Sequence
+from contextlib import AbstractContextManager
+from dataclasses import dataclass, field
+from threading import RLock
+from typing import Any
+
+from sqlalchemy import Engine
+from sqlmodel import Session
+
+from scf.kernel.clock import Clock
+from scf.kernel.problems import Problem
+from scf.ledger.contracts import Contracts, Event
+from scf.ledger.intents import digest, recover, sort_signatures, typed_data
+from scf.ledger.protocol import Ledger
+from scf.ledger.relayer import Relayer
+from scf.ledger.types import Call, Header, Receipt
+from scf.store import commands
+from scf.store.projection import Followed, Projection
+from scf.store.session import transaction
+
+
+@dataclass(frozen=True, slots=True)
+class Prepared:
+    """An act ready to be signed: typed data (EIP-712), its digest, its message, who must sign, a sentence a language.
+
+    `signers` are member addresses; the signature must come from each one's current key.
+    """
+
+    act: str
+    contract: str
+    primary_type: str
+    message: dict[str, Any]
+    signers: tuple[str, ...]
+    summary: dict[str, str]
+    typed_data: dict[str, Any] = field(repr=False)
+    digest: bytes = field(repr=False)
+
+
+@dataclass(frozen=True, slots=True)
+class Done:
+    """A relayed act: where it stands on the ledger and what it caused there."""
+
+    reference: str
+    transaction_hash: str
+    block_number: int
+    timestamp: int
+    gas_used: int
+    events: tuple[Event, ...]
+
+    def event(self, name: str) -> Event:
+        """The first event called `name`. Raises KeyError when the act caused none."""
+        for event in self.events:
+            if event.name == name:
+                return event
+        raise KeyError(name)
+
+
+class Desk:
+    """What every domain room works with: database, ledger, contracts, relayer and clock of one installation."""
+
+    def __init__(
+        self,
+        *,
+        engine: Engine,
+        ledger: Ledger,
+        contracts: Contracts,
+        relayer: Relayer,
+        projection: Projection[Event],
+        clock: Clock,
+    ) -> None:
+        self.engine = engine
+        self.ledger = ledger
+        self.contracts = contracts
+        self.clock = clock
+        self._relayer = relayer
+        self._projection = projection
+        self._following = RLock()
+
+    def session(self) -> AbstractContextManager[Session]:
+        """A session of one transaction, committed at its end."""
+        return transaction(self.engine)
+
+    def prepare(
+        self,
+        act: str,
+        contract: str,
+        primary_type: str,
+        message: Mapping[str, Any],
+        *,
+        signers: Sequence[str],
+        summary: Mapping[str, str],
+    ) -> Prepared:
+        """Typed data of one act for its signers."""
+        plain = dict(message)
+        return Prepared(
+            act=act,
+            contract=contract,
+            primary_type=primary_type,
+            message=plain,
+            signers=tuple(signers),
+            summary=dict(summary),
+            typed_data=typed_data(self.contracts, contract, primary_type, plain),
+            digest=digest(self.contracts, contract, primary_type, plain),
+        )
+
+    def join_signatures(
+        self, contract: str, primary_type: str, message: Mapping[str, Any], parts: Sequence[bytes]
+    ) -> bytes:
+        """One signature as it is; several (maker and checker of one account) joined in their signers' order."""
+        if len(parts) == 1:
+            return bytes(parts[0])
+        return b"".join(sort_signatures(digest(self.contracts, contract, primary_type, message), parts))
+
+    def signer_of(self, contract: str, primary_type: str, message: Mapping[str, Any], signature: bytes) -> str:
+        """The address whose key made `signature` over this act."""
+        return recover(self.contracts, contract, primary_type, message, signature)
+
+    def relay(self, acts: Sequence[tuple[str, Call]], *, check: bool = True) -> list[Done]:
+        """Send calls, each under its own reference and at most once ever, then book what they caused.
+
+        With `check`, a single call is tried first and a refusal costs nothing. Raises Problem with the reason; in a
+        batch the calls before and after a refused one stand.
+        """
+        receipts = self._relayer.send(acts, check=check)
+        self.follow()
+        done = [self._done(reference, receipt) for (reference, _), receipt in zip(acts, receipts, strict=True)]
+        for (reference, call), receipt in zip(acts, receipts, strict=True):
+            if not receipt.succeeded:
+                raise Problem("act_failed_on_ledger", act=call.function, reference=reference)
+        return done
+
+    def once(
+        self,
+        key: str,
+        caller: str,
+        act: str,
+        body: Mapping[str, Any],
+        build: Callable[[], Call],
+        reply: Callable[[Done], Mapping[str, Any]],
+    ) -> Mapping[str, Any]:
+        """One command, one effect, one answer.
+
+        `build` judges the request and gives the call; it is not asked again once the transaction is stored, because by
+        then its effect may already be there. Same key and body: the stored reply. Raises Problem `idempotency_conflict`
+        for another body under the same key.
+        """
+        started = commands.begin(self.engine, key, caller, {"act": act, **body}, at=self.clock.now())
+        if isinstance(started, commands.Replied):
+            return started.reply
+        done = self.sent(started.reference)
+        if done is None:
+            done = self.relay([(started.reference, build())])[0]
+        return commands.finish(self.engine, key, caller, reply(done))
+
+    def sent(self, reference: str) -> Done | None:
+        """What became of an act stored under `reference` before, sent now if it was not; None if never stored."""
+        receipt = self._relayer.resend(reference)
+        if receipt is None:
+            return None
+        self.follow()
+        if not receipt.succeeded:
+            raise Problem("act_failed_on_ledger", act="?", reference=reference)
+        return self._done(reference, receipt)
+
+    def follow(self) -> Followed:
+        """Book all ledger events not booked yet."""
+        with self._following:
+            return self._projection.catch_up(self.engine, self)
+
+    def recover(self) -> int:
+        """After a start: send what was stored and not mined, and book what was mined and not booked."""
+        resent = self._relayer.recover()
+        self.follow()
+        return len(resent)
+
+    def head(self) -> Header:
+        """The newest block of the ledger."""
+        return self.ledger.head()
+
+    def header(self, number: int) -> Header:
+        """One block header of the ledger."""
+        return self.ledger.header(number)
+
+    def events(self, first: int, last: int) -> Iterator[Event]:
+        """Decoded events of blocks `first` to `last`, in order."""
+        addresses = set(self.contracts.addresses.values())
+        for log in self.ledger.logs(first, last, addresses):
+            event = self.contracts.decode(log)
+            if event is not None:
+                yield event
+
+    def _done(self, reference: str, receipt: Receipt) -> Done:
+        events = [self.contracts.decode(log) for log in receipt.logs]
+        return Done(
+            reference=reference,
+            transaction_hash="0x" + receipt.transaction_hash.hex(),
+            block_number=receipt.block_number,
+            timestamp=receipt.timestamp,
+            gas_used=receipt.gas_used,
+            events=tuple(event for event in events if event is not None),
+        )

@@ -1,0 +1,88 @@
+"""Questions to the books of entrusted accounts. All reads of these tables are here."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+
+from sqlmodel import Session, col, or_, select
+
+from scf.entrusted.models import Approval, Attestation, Dispute, Duty, EntrustedAccount, Movement, Stage
+from scf.kernel.problems import Problem
+
+
+def account(session: Session, account_id: int) -> EntrustedAccount:
+    """One account. Raises Problem `unknown_entrusted_account`."""
+    found = session.get(EntrustedAccount, account_id)
+    if found is None:
+        raise Problem("unknown_entrusted_account", account=account_id)
+    return found
+
+
+def stage(session: Session, account_id: int, number: int) -> Stage:
+    """One stage. Raises Problem `unknown_stage`."""
+    found = session.get(Stage, (account_id, number))
+    if found is None:
+        raise Problem("unknown_stage", account=account_id, stage=number)
+    return found
+
+
+def stages(session: Session, account_id: int) -> Sequence[Stage]:
+    """Stages in order."""
+    return session.exec(select(Stage).where(Stage.account_id == account_id).order_by(col(Stage.stage))).all()
+
+
+def accounts(
+    session: Session, *, party: str | None = None, after: int = 0, limit: int = 50
+) -> Sequence[EntrustedAccount]:
+    """Accounts by number, of one party or all; `after` is the last number seen."""
+    query = select(EntrustedAccount).where(EntrustedAccount.id > after)
+    if party is not None:
+        query = query.where(
+            or_(
+                EntrustedAccount.payer == party,
+                EntrustedAccount.beneficiary == party,
+                EntrustedAccount.bank == party,
+            )
+        )
+    return session.exec(query.order_by(col(EntrustedAccount.id)).limit(limit)).all()
+
+
+def attestations(session: Session, account_id: int, number: int) -> Sequence[Attestation]:
+    """Evidence vouched for in a stage, oldest first."""
+    return session.exec(
+        select(Attestation)
+        .where(Attestation.account_id == account_id, Attestation.stage == number)
+        .order_by(col(Attestation.attested_at), col(Attestation.attestor))
+    ).all()
+
+
+def approvals(session: Session, account_id: int, number: int) -> Sequence[Approval]:
+    """Approvals of a stage, oldest first."""
+    return session.exec(
+        select(Approval)
+        .where(Approval.account_id == account_id, Approval.stage == number)
+        .order_by(col(Approval.approved_at), col(Approval.approver))
+    ).all()
+
+
+def duties(session: Session, account_id: int, duty: int) -> Sequence[str]:
+    """Addresses with a duty: 1 attestors, 2 approvers."""
+    return session.exec(
+        select(Duty.who).where(Duty.account_id == account_id, Duty.duty == duty).order_by(col(Duty.who))
+    ).all()
+
+
+def movements(session: Session, account_id: int) -> Sequence[Movement]:
+    """Releases and refunds in the order the bank executed them."""
+    return session.exec(
+        select(Movement)
+        .where(Movement.account_id == account_id)
+        .order_by(col(Movement.executed_at), col(Movement.payment_id))
+    ).all()
+
+
+def disputes(session: Session, account_id: int) -> Sequence[Dispute]:
+    """Disputes raised and resolved, oldest first."""
+    return session.exec(
+        select(Dispute).where(Dispute.account_id == account_id).order_by(col(Dispute.at), col(Dispute.id))
+    ).all()

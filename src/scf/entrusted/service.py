@@ -1,0 +1,428 @@
+"""Entrusted-payment accounts: opened by payer and beneficiary, locked at the bank, released stage by stage on evidence.
+
+The only door to this room. The ledger decides what may be released; this room hands out the typed data, refuses early
+and in words, and writes the one payment order of each release.
+"""
+
+from __future__ import annotations
+
+import secrets
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from typing import Any
+
+from sqlmodel import Session
+
+from scf.desk.service import Desk, Done, Prepared
+from scf.entrusted import queries
+from scf.entrusted.acts import ACTS
+from scf.entrusted.models import PayeeAccount, StageRule
+from scf.kernel.dates import day_of
+from scf.kernel.money import currency as currency_of
+from scf.kernel.money import format_money
+from scf.kernel.problems import Problem
+from scf.ledger.hashing import keccak
+from scf.parties.service import Parties
+from scf.receivables.service import plain, reference_hash
+from scf.store import evidence as evidence_log
+from scf.store.commands import canonical_json
+from scf.store.evidence import Trust
+
+SIGNATURE_VALID_SECONDS = 3 * 86_400
+ATTESTOR, APPROVER = 1, 2
+
+
+@dataclass(frozen=True, slots=True)
+class StagePlan:
+    """One stage as it is agreed: who is paid how much, on which evidence, until when (unix seconds)."""
+
+    payee: str
+    payee_account: str
+    amount_minor: int
+    title_en: str
+    title_zh: str
+    needs: tuple[str, ...]
+    deadline: int
+    order_reference: str | None = None
+
+
+@dataclass(frozen=True, slots=True)
+class OpenRequest:
+    """What payer and beneficiary agree on before money is locked. `account` is the locked bank account's number."""
+
+    payer: str
+    beneficiary: str
+    bank: str
+    currency: str
+    account: str
+    purpose: str
+    consent: str
+    stages: tuple[StagePlan, ...]
+    attestors: tuple[str, ...]
+    approvers: tuple[str, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class StageView:
+    """Where one stage stands, with what is missing for its release. Amounts in minor units."""
+
+    account_id: int
+    stage: int
+    payee: str
+    amount_minor: int
+    released_minor: int
+    refunded_minor: int
+    disputed_minor: int
+    releasable_minor: int
+    refundable_minor: int
+    attested_by: tuple[str, ...]
+    approved_by: tuple[str, ...]
+    missing: dict[str, str]
+
+
+class EntrustedAccounts:
+    """The only door to entrusted accounts."""
+
+    def __init__(self, desk: Desk, parties: Parties) -> None:
+        self._desk = desk
+        self._parties = parties
+
+    # Prepare ---------------------------------------------------------------------------------------------------------
+
+    def prepare_open(self, request: OpenRequest) -> Prepared:
+        """Typed data of an opening, for payer and beneficiary; files the rules and accounts behind its commitments."""
+        if not request.stages or any(stage.amount_minor <= 0 for stage in request.stages):
+            raise Problem("stages_without_value")
+        with self._desk.session() as session:
+            for who in (request.payer, request.beneficiary, request.bank, *request.attestors, *request.approvers):
+                self._parties.member(session, who)
+            message = {
+                "payer": request.payer,
+                "beneficiary": request.beneficiary,
+                "bank": request.bank,
+                "currency": currency_of(request.currency).numeric,
+                "account": self._commit_account(session, request.payer, "locked account", request.account),
+                "purpose": _text_hash(request.purpose),
+                "consent": _text_hash(request.consent),
+                "stages": [self._stage_message(session, stage) for stage in request.stages],
+                "attestors": list(request.attestors),
+                "approvers": list(request.approvers),
+                "salt": "0x" + secrets.token_hex(32),
+                "deadline": self._deadline(),
+            }
+            payer, beneficiary = (self._parties.name_of(session, who) for who in (request.payer, request.beneficiary))
+        total = format_money(sum(stage.amount_minor for stage in request.stages), request.currency)
+        count = len(request.stages)
+        return self._prepared(
+            "open",
+            message,
+            (request.payer, request.beneficiary),
+            en=f"{payer} locks {total} for {beneficiary}: {count} stages, each paid only on evidence of two "
+            "organisations and two approvals; the rest goes back at the deadline.",
+            zh=f"{payer} 为 {beneficiary} 锁定 {total}，分 {count} 个阶段；"
+            "每阶段须有两家机构的证据和两人批准方可支付，到期未用部分退回。",
+        )
+
+    def prepare_confirm_locked(self, account_id: int, bank_reference: str) -> Prepared:
+        """Typed data with which the bank confirms that the whole amount is in the locked account."""
+        with self._desk.session() as session:
+            row = queries.account(session, account_id)
+        return self._prepared(
+            "confirm_locked",
+            {
+                "accountId": account_id,
+                "amount": row.amount_minor,
+                "bankReference": reference_hash(bank_reference),
+                "deadline": self._deadline(),
+            },
+            (row.bank,),
+            en=f"You confirm that {format_money(row.amount_minor, row.currency)} is locked in account {account_id}.",
+            zh=f"您确认账户 {account_id} 已锁定 {format_money(row.amount_minor, row.currency)}。",
+        )
+
+    def prepare_attest(
+        self, account_id: int, number: int, attestor: str, up_to_minor: int, evidence_id: str
+    ) -> Prepared:
+        """Typed data with which an attestor vouches for evidence that is on file and independent of the applicant.
+
+        Raises Problem `evidence_not_filed` or `evidence_not_independent`.
+        """
+        with self._desk.session() as session:
+            row = queries.account(session, account_id)
+            queries.stage(session, account_id, number)
+            self._independent(session, evidence_id)
+        amount = format_money(up_to_minor, row.currency)
+        return self._prepared(
+            "attest",
+            {
+                "accountId": account_id,
+                "stage": number,
+                "attestor": attestor,
+                "upTo": up_to_minor,
+                "evidence": "0x" + evidence_id,
+                "deadline": self._deadline(),
+            },
+            (attestor,),
+            en=f"You vouch that document {evidence_id[:12]}… supports {amount} of stage {number + 1}.",
+            zh=f"您证明文件 {evidence_id[:12]}… 支持第 {number + 1} 阶段的 {amount}。",
+        )
+
+    def prepare_approve(self, account_id: int, number: int, approver: str, up_to_minor: int, decision: str) -> Prepared:
+        """Typed data with which an approver agrees to a release; `decision` is the reason in words."""
+        with self._desk.session() as session:
+            row = queries.account(session, account_id)
+            stage = queries.stage(session, account_id, number)
+            payee = self._parties.name_of(session, stage.payee)
+        amount = format_money(up_to_minor, row.currency)
+        return self._prepared(
+            "approve",
+            {
+                "accountId": account_id,
+                "stage": number,
+                "approver": approver,
+                "upTo": up_to_minor,
+                "decision": _text_hash(decision),
+                "deadline": self._deadline(),
+            },
+            (approver,),
+            en=f"You approve that up to {amount} of stage {number + 1} is paid to {payee}.",
+            zh=f"您批准第 {number + 1} 阶段向 {payee} 支付至多 {amount}。",
+        )
+
+    def prepare_confirm_released(
+        self, account_id: int, number: int, amount_minor: int, payment_id: str, bank_reference: str
+    ) -> Prepared:
+        """Typed data with which the bank confirms one executed release: one payment order, one statement line."""
+        return self._bank_moved("confirm_released", account_id, number, amount_minor, payment_id, bank_reference)
+
+    def prepare_confirm_refunded(
+        self, account_id: int, number: int, amount_minor: int, payment_id: str, bank_reference: str
+    ) -> Prepared:
+        """Typed data with which the bank confirms one executed refund to the payer."""
+        return self._bank_moved("confirm_refunded", account_id, number, amount_minor, payment_id, bank_reference)
+
+    def prepare_dispute(self, account_id: int, number: int, by: str, amount_minor: int, reason: str) -> Prepared:
+        """Typed data with which payer, beneficiary or payee holds a part of a stage; the rest goes on."""
+        with self._desk.session() as session:
+            row = queries.account(session, account_id)
+        amount = format_money(amount_minor, row.currency)
+        return self._prepared(
+            "dispute",
+            {
+                "accountId": account_id,
+                "stage": number,
+                "by": by,
+                "amount": amount_minor,
+                "reason": _text_hash(reason),
+                "deadline": self._deadline(),
+            },
+            (by,),
+            en=f"You hold {amount} of stage {number + 1}; the undisputed rest goes on.",
+            zh=f"您对第 {number + 1} 阶段的 {amount} 提出异议，其余部分照常进行。",
+        )
+
+    # Submit ----------------------------------------------------------------------------------------------------------
+
+    def submit(
+        self,
+        act: str,
+        message: Mapping[str, Any],
+        signatures: Sequence[Sequence[bytes]],
+        *,
+        key: str,
+        caller: str,
+    ) -> Mapping[str, Any]:
+        """Relay a signed act once. `signatures` holds, for each signer in order, the parts of its signature."""
+        if act not in ACTS:
+            raise Problem("unknown_act", act=act)
+        kind = ACTS[act]
+
+        def build() -> Any:
+            joined = [
+                self._desk.join_signatures("EntrustedAccounts", kind.primary_type, message, parts)
+                for parts in signatures
+            ]
+            return kind.call(self._desk.contracts, message, joined)
+
+        body = {"message": plain(message), "signatures": [[part.hex() for part in parts] for parts in signatures]}
+        return self._desk.once(key, caller, act, body, build, _reply)
+
+    # Questions -------------------------------------------------------------------------------------------------------
+
+    def stage_view(self, session: Session, account_id: int, number: int) -> StageView:
+        """Where a stage stands; `releasable` and `refundable` are the contract's own answers."""
+        stage = queries.stage(session, account_id, number)
+        read = self._desk.contracts.entrusted.read
+        releasable = int(read(self._desk.ledger, "releasable", account_id, number))
+        refundable = int(read(self._desk.ledger, "refundable", account_id, number))
+        attested = tuple(row.attestor for row in queries.attestations(session, account_id, number))
+        approved = tuple(row.approver for row in queries.approvals(session, account_id, number))
+        return StageView(
+            account_id=account_id,
+            stage=number,
+            payee=stage.payee,
+            amount_minor=stage.amount_minor,
+            released_minor=stage.released_minor,
+            refunded_minor=stage.refunded_minor,
+            disputed_minor=stage.disputed_minor,
+            releasable_minor=releasable,
+            refundable_minor=refundable,
+            attested_by=attested,
+            approved_by=approved,
+            missing=self._missing(session, account_id, attested, approved),
+        )
+
+    def payment_order(self, session: Session, account_id: int, number: int) -> tuple[int, str, PayeeAccount]:
+        """What the bank is to be told for a release now: amount, payment id, payee's account.
+
+        The payment id follows from account, stage and what was released before, so that a retry writes the same order.
+        Raises Problem `stage_not_releasable`.
+        """
+        view = self.stage_view(session, account_id, number)
+        if view.releasable_minor == 0:
+            raise Problem(
+                "stage_not_releasable",
+                account=account_id,
+                stage=number + 1,
+                missing=view.missing.get("en", "nothing is left to release"),
+            )
+        stage = queries.stage(session, account_id, number)
+        payee = session.get(PayeeAccount, stage.payee_account)
+        if payee is None:
+            raise Problem("unknown_stage", account=account_id, stage=number + 1)
+        return view.releasable_minor, f"EA{account_id}S{number}R{view.released_minor}", payee
+
+    def refund_order(self, session: Session, account_id: int, number: int) -> tuple[int, str]:
+        """What the bank is to pay back to the payer now: amount, payment id. Raises Problem `stage_not_refundable`."""
+        view = self.stage_view(session, account_id, number)
+        if view.refundable_minor == 0:
+            raise Problem("stage_not_refundable", account=account_id, stage=number + 1)
+        return view.refundable_minor, f"EA{account_id}S{number}B{view.refunded_minor}"
+
+    def rule_of(self, session: Session, rule: str) -> StageRule | None:
+        """The words behind a stage's rule hash."""
+        return session.get(StageRule, rule)
+
+    def turn(self, session: Session, account_id: int) -> dict[str, str]:
+        """One sentence a language: whose turn it is on the first stage that is not finished."""
+        row = queries.account(session, account_id)
+        if row.locked_at is None:
+            bank, since = self._parties.name_of(session, row.bank), day_of(row.opened_at).isoformat()
+            return {
+                "en": f"{bank} has to confirm that the money is locked, since {since}.",
+                "zh-CN": f"自 {since} 起等待 {bank} 确认资金已锁定。",
+            }
+        for stage in queries.stages(session, account_id):
+            if stage.released_minor + stage.refunded_minor < stage.amount_minor:
+                missing = self.stage_view(session, account_id, stage.stage).missing
+                if missing:
+                    return {
+                        "en": f"Stage {stage.stage + 1}: {missing['en']}.",
+                        "zh-CN": f"第 {stage.stage + 1} 阶段：{missing['zh-CN']}。",
+                    }
+                return {
+                    "en": f"Stage {stage.stage + 1}: the bank has to execute the release.",
+                    "zh-CN": f"第 {stage.stage + 1} 阶段：等待银行执行放款。",
+                }
+        return {"en": "Everything was released or paid back.", "zh-CN": "款项已全部释放或退回。"}
+
+    # Inside ----------------------------------------------------------------------------------------------------------
+
+    def _missing(
+        self, session: Session, account_id: int, attested: Sequence[str], approved: Sequence[str]
+    ) -> dict[str, str]:
+        organisations = {
+            organisation.id
+            for organisation in (self._parties.organisation_of(session, who) for who in attested)
+            if organisation is not None
+        }
+        evidence, people = 2 - len(organisations), 2 - len(set(approved))
+        english, chinese = [], []
+        if evidence > 0:
+            english.append(f"evidence of {evidence} more organisation(s)")
+            chinese.append(f"还需 {evidence} 家机构的证据")
+        if people > 0:
+            english.append(f"{people} more approval(s)")
+            chinese.append(f"还需 {people} 人批准")
+        return {"en": " and ".join(english) + " missing", "zh-CN": "，".join(chinese)} if english else {}
+
+    def _independent(self, session: Session, evidence_id: str) -> None:
+        entries = evidence_log.records_of(session, evidence_id)
+        if not entries:
+            raise Problem("evidence_not_filed", evidence=evidence_id[:12] + "…")
+        if max(entry.trust for entry in entries) < Trust.T2:
+            raise Problem("evidence_not_independent", evidence=evidence_id[:12] + "…", source=entries[0].source)
+
+    def _bank_moved(
+        self, act: str, account_id: int, number: int, amount_minor: int, payment_id: str, bank_reference: str
+    ) -> Prepared:
+        with self._desk.session() as session:
+            row = queries.account(session, account_id)
+        amount = format_money(amount_minor, row.currency)
+        released = act == "confirm_released"
+        return self._prepared(
+            act,
+            {
+                "accountId": account_id,
+                "stage": number,
+                "amount": amount_minor,
+                "paymentId": reference_hash(payment_id),
+                "bankReference": reference_hash(bank_reference),
+                "deadline": self._deadline(),
+            },
+            (row.bank,),
+            en=f"You confirm that {amount} of stage {number + 1} was {'paid out' if released else 'paid back'}: "
+            f"order {payment_id}, statement line {bank_reference}.",
+            zh=f"您确认第 {number + 1} 阶段 {amount} 已{'支付' if released else '退回'}："
+            f"指令 {payment_id}，流水 {bank_reference}。",
+        )
+
+    def _stage_message(self, session: Session, stage: StagePlan) -> dict[str, Any]:
+        self._parties.member(session, stage.payee)
+        words: dict[str, Any] = {
+            "title_en": stage.title_en,
+            "title_zh": stage.title_zh,
+            "needs": ",".join(stage.needs),
+            "order_reference": stage.order_reference,
+        }
+        rule = "0x" + keccak(canonical_json(words)).hex()
+        if session.get(StageRule, rule) is None:
+            session.add(StageRule(rule=rule, **words))
+        name = self._parties.name_of(session, stage.payee)
+        return {
+            "payee": stage.payee,
+            "payeeAccount": self._commit_account(session, stage.payee, name, stage.payee_account),
+            "amount": stage.amount_minor,
+            "rule": rule,
+            "deadline": stage.deadline,
+        }
+
+    def _commit_account(self, session: Session, owner: str, name: str, account: str) -> str:
+        salt = secrets.token_bytes(32)
+        commitment = "0x" + keccak(salt + account.encode()).hex()
+        session.add(
+            PayeeAccount(commitment=commitment, owner=owner, name=name, account=account, salt="0x" + salt.hex())
+        )
+        return commitment
+
+    def _prepared(self, act: str, message: dict[str, Any], signers: tuple[str, ...], *, en: str, zh: str) -> Prepared:
+        kind = ACTS[act]
+        summary = {"en": en, "zh-CN": zh}
+        return self._desk.prepare(
+            act, "EntrustedAccounts", kind.primary_type, message, signers=signers, summary=summary
+        )
+
+    def _deadline(self) -> int:
+        return self._desk.clock.now() + SIGNATURE_VALID_SECONDS
+
+
+def _text_hash(text: str) -> str:
+    return "0x" + keccak(text.encode()).hex()
+
+
+def _reply(done: Done) -> Mapping[str, Any]:
+    answer: dict[str, Any] = {"transaction": done.transaction_hash, "block": done.block_number}
+    for event in done.events:
+        if "accountId" in event.args:
+            answer["account"] = event.args["accountId"]
+    return answer

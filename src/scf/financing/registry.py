@@ -1,0 +1,55 @@
+"""The registry of assigned claims (Notice 77, Art. 13): a port, and a simulated registry behind it.
+
+The simulated one gives numbers of twenty digits and refuses what is registered already; a real adapter files the same
+facts with the registry's own service.
+"""
+
+from __future__ import annotations
+
+from typing import Protocol
+
+from sqlalchemy import func
+from sqlmodel import Session, select
+
+from scf.financing.models import Registration
+from scf.kernel.clock import Clock
+from scf.kernel.dates import day_of
+from scf.kernel.problems import Problem
+
+
+class Registry(Protocol):
+    """Where a financing is registered before it takes effect."""
+
+    def register(self, session: Session, *, note_id: str, fingerprint: str, financier: str, amount_minor: int) -> str:
+        """Register and return the number; the same note again returns the same number."""
+        ...
+
+
+class SimulatedRegistry:
+    """Numbers are the day and a running count, twenty digits."""
+
+    def __init__(self, clock: Clock) -> None:
+        self._clock = clock
+
+    def register(self, session: Session, *, note_id: str, fingerprint: str, financier: str, amount_minor: int) -> str:
+        """Register a financing. Raises Problem `registered_for_another` when another financier has this note."""
+        found = session.exec(select(Registration).where(Registration.note_id == note_id)).first()
+        if found is not None:
+            if found.financier != financier:
+                raise Problem("registered_for_another", number=found.number)
+            return found.number
+        now = self._clock.now()
+        count = session.exec(select(func.count()).select_from(Registration)).one() + 1
+        number = f"{day_of(now):%Y%m%d}{count:012d}"
+        session.add(
+            Registration(
+                number=number,
+                note_id=note_id,
+                fingerprint=fingerprint,
+                financier=financier,
+                amount_minor=amount_minor,
+                registered_at=now,
+            )
+        )
+        session.flush()
+        return number

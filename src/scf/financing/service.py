@@ -1,0 +1,379 @@
+"""Financing: a holder asks, financiers quote firm prices, one is accepted, registered, paid, and takes the note.
+
+The only door to this room. The figures shown are the figures signed and charged; the ledger refuses any others.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Mapping, Sequence
+from dataclasses import asdict
+from typing import Any
+
+from sqlmodel import Session, col, select
+
+from scf.desk.service import Desk, Done, Prepared
+from scf.financing.models import FinancingAsk, QuoteOffer
+from scf.financing.price import Fee, Price, format_rate, price
+from scf.financing.registry import Registry
+from scf.kernel.clock import today
+from scf.kernel.dates import ceil_hour, day_of
+from scf.kernel.identifiers import reference_of
+from scf.kernel.money import format_money
+from scf.kernel.problems import Problem
+from scf.ledger.hashing import keccak
+from scf.ledger.intents import struct_hash
+from scf.ledger.types import Call
+from scf.parties.service import Parties
+from scf.receivables import queries as receivable_queries
+from scf.receivables.models import Financing as FinancingBook
+from scf.receivables.models import NoteState
+from scf.receivables.service import plain, reference_hash
+from scf.rulebook.service import Rulebook
+from scf.store.commands import canonical_json
+
+SIGNATURE_VALID_SECONDS = 3 * 86_400
+QUOTE_VALID_SECONDS = 48 * 3600
+LOCK_VALID_SECONDS = 3 * 86_400
+
+
+class FinancingDesk:
+    """The only door to asks, quotes and their completion."""
+
+    def __init__(
+        self, desk: Desk, parties: Parties, rulebook: Rulebook, registry: Registry, *, ruleset: str = "CN"
+    ) -> None:
+        self._desk = desk
+        self._parties = parties
+        self._rulebook = rulebook
+        self._registry = registry
+        self._ruleset = ruleset
+
+    # Ask and quote ---------------------------------------------------------------------------------------------------
+
+    def ask(
+        self,
+        session: Session,
+        note_id: str,
+        amount_minor: int,
+        invited: Sequence[str],
+        *,
+        single_reason: str | None = None,
+    ) -> FinancingAsk:
+        """Ask invited financiers for a price. The same ask again returns the first one.
+
+        Raises Problem `amount_above_note`, `note_not_movable`, or the rule that refuses (fewer than two invited without
+        a reason).
+        """
+        note = receivable_queries.note(session, note_id)
+        receivable = receivable_queries.receivable(session, note.receivable_id)
+        if note.state not in (NoteState.HELD, NoteState.OFFERED) or note.frozen:
+            raise Problem("note_not_movable", state="frozen" if note.frozen else note.state)
+        if not 0 < amount_minor <= note.amount_minor:
+            raise Problem(
+                "amount_above_note",
+                carries=format_money(note.amount_minor, receivable.currency),
+                amount=format_money(amount_minor, receivable.currency),
+            )
+        for who in invited:
+            self._parties.member(session, who)
+        self._judge(
+            "finance",
+            {
+                "financiers_invited": len(set(invited)),
+                "single_financier_reason": single_reason,
+                "issue_date": day_of(receivable.issued_at),
+                "maturity_date": day_of(receivable.maturity),
+                "amount_minor": amount_minor,
+                "has_trade_evidence": True,
+                "obligor_overdue": bool(
+                    receivable_queries.overdue_of(session, receivable.obligor, self._desk.clock.now())
+                ),
+            },
+        )
+        seed = keccak(f"{note_id}|{note.children}|{amount_minor}|{','.join(sorted(invited))}".encode())
+        ask_id = reference_of(seed, "ASK")
+        found = session.get(FinancingAsk, ask_id)
+        if found is None:
+            found = FinancingAsk(
+                id=ask_id,
+                note_id=note_id,
+                asker=note.holder,
+                amount_minor=amount_minor,
+                invited=",".join(invited),
+                single_reason=single_reason,
+                asked_at=self._desk.clock.now(),
+            )
+            session.add(found)
+            session.flush()
+        return found
+
+    def prepare_quote(
+        self,
+        ask_id: str,
+        financier: str,
+        *,
+        rate_ppm: int,
+        paying_bank: str,
+        fees: Sequence[Fee] = (),
+        recourse: bool = False,
+        entrusted_account: int = 0,
+    ) -> tuple[Prepared, Price]:
+        """A firm price for an ask, funded today, as typed data for the financier to sign.
+
+        Raises Problem `not_invited`, `unknown_ask`, or what the price raises.
+        """
+        now = self._desk.clock.now()
+        with self._desk.session() as session:
+            ask = self._ask(session, ask_id)
+            if financier not in ask.invited.split(","):
+                raise Problem("not_invited", who=self._parties.name_of(session, financier))
+            note = receivable_queries.note(session, ask.note_id)
+            receivable = receivable_queries.receivable(session, note.receivable_id)
+            seller = self._parties.name_of(session, ask.asker)
+        figures = price(
+            ask.amount_minor,
+            receivable.currency,
+            rate_ppm,
+            today(self._desk.clock),
+            day_of(receivable.maturity),
+            fees=fees,
+        )
+        terms = self.terms_text(figures, recourse=recourse)
+        message = {
+            "parentId": int(note.id, 16),
+            "financier": financier,
+            "payingBank": paying_bank,
+            "amount": figures.face_minor,
+            "net": figures.net_minor,
+            "discount": figures.discount_minor,
+            "fees": figures.fees_minor,
+            "aprPpm": figures.apr_ppm,
+            "recourse": recourse,
+            "terms": "0x" + keccak(canonical_json(terms)).hex(),
+            "evidence": note.evidence,
+            "entrustedAccount": entrusted_account,
+            "lockUntil": min(ceil_hour(now + LOCK_VALID_SECONDS), receivable.maturity // 3600 * 3600),
+            "expiry": now + QUOTE_VALID_SECONDS,
+        }
+        prepared = self._desk.prepare(
+            "quote",
+            "Receivables",
+            "Quote",
+            message,
+            signers=(financier,),
+            summary={
+                "en": f"You will pay {seller} {format_money(figures.net_minor, figures.currency)} for "
+                f"{format_money(figures.face_minor, figures.currency)}. {terms['en']}",
+                "zh-CN": f"您将向 {seller} 支付 {format_money(figures.net_minor, figures.currency)}，"
+                f"受让 {format_money(figures.face_minor, figures.currency)}。{terms['zh-CN']}",
+            },
+        )
+        return prepared, figures
+
+    def submit_quote(
+        self, ask_id: str, message: Mapping[str, Any], signatures: Sequence[bytes], figures: Price
+    ) -> QuoteOffer:
+        """Keep a signed quote for the asker to open. Raises Problem `quote_not_consistent` or `not_invited`."""
+        if (message["amount"], message["net"], message["discount"], message["fees"], message["aprPpm"]) != (
+            figures.face_minor,
+            figures.net_minor,
+            figures.discount_minor,
+            figures.fees_minor,
+            figures.apr_ppm,
+        ):
+            raise Problem("quote_not_consistent")
+        quote_hash = "0x" + struct_hash("Receivables", "Quote", message).hex()
+        with self._desk.session() as session:
+            ask = self._ask(session, ask_id)
+            if message["financier"] not in ask.invited.split(","):
+                raise Problem("not_invited", who=self._parties.name_of(session, str(message["financier"])))
+            found = session.get(QuoteOffer, quote_hash)
+            if found is None:
+                found = QuoteOffer(
+                    quote_hash=quote_hash,
+                    ask_id=ask_id,
+                    financier=str(message["financier"]),
+                    message=json.dumps(plain(message), default=str),
+                    signature=self._desk.join_signatures("Receivables", "Quote", message, signatures),
+                    price=json.dumps(asdict(figures), default=str),
+                    net_minor=figures.net_minor,
+                    apr_ppm=figures.apr_ppm,
+                    expires_at=int(message["expiry"]),
+                )
+                session.add(found)
+        return found
+
+    def quotes(self, session: Session, ask_id: str) -> Sequence[QuoteOffer]:
+        """Firm quotes of an ask that have not expired, most money first."""
+        return session.exec(
+            select(QuoteOffer)
+            .where(QuoteOffer.ask_id == ask_id, QuoteOffer.expires_at > self._desk.clock.now())
+            .order_by(col(QuoteOffer.net_minor).desc(), col(QuoteOffer.quote_hash))
+        ).all()
+
+    def asks_of(self, session: Session, asker: str) -> Sequence[FinancingAsk]:
+        """What a holder asked for, newest first."""
+        return session.exec(
+            select(FinancingAsk).where(FinancingAsk.asker == asker).order_by(col(FinancingAsk.asked_at).desc())
+        ).all()
+
+    def asks_for(self, session: Session, financier: str) -> Sequence[FinancingAsk]:
+        """Asks a financier was invited to, newest first."""
+        return session.exec(
+            select(FinancingAsk)
+            .where(col(FinancingAsk.invited).contains(financier))
+            .order_by(col(FinancingAsk.asked_at).desc())
+        ).all()
+
+    # Accept ----------------------------------------------------------------------------------------------------------
+
+    def prepare_accept_quote(self, quote_hash: str) -> Prepared:
+        """Typed data with which the holder takes a quote: the hash of what was shown is part of what is signed."""
+        with self._desk.session() as session:
+            offer = self._offer(session, quote_hash)
+            ask = self._ask(session, offer.ask_id)
+            financier = self._parties.name_of(session, offer.financier)
+        text = self._accept_text(offer, financier)
+        return self._desk.prepare(
+            "accept_quote",
+            "Receivables",
+            "FinanceAccept",
+            {
+                "quoteHash": quote_hash,
+                "reading": "0x" + keccak(canonical_json(text)).hex(),
+                "deadline": self._desk.clock.now() + SIGNATURE_VALID_SECONDS,
+            },
+            signers=(ask.asker,),
+            summary=text,
+        )
+
+    def accept_call(self, message: Mapping[str, Any], signatures: Sequence[bytes]) -> Call:
+        """The ledger call that locks the note for the quote's financier."""
+        with self._desk.session() as session:
+            offer = self._offer(session, str(message["quoteHash"]))
+        signature = self._desk.join_signatures("Receivables", "FinanceAccept", message, signatures)
+        quote = json.loads(offer.message)
+        return self._desk.contracts.receivables.call(
+            "finance", quote, offer.signature, message["reading"], message["deadline"], signature
+        )
+
+    def accept_quote(
+        self, message: Mapping[str, Any], signatures: Sequence[bytes], *, key: str, caller: str
+    ) -> Mapping[str, Any]:
+        """Lock the note for exactly the quote's financier, once."""
+        body = {"message": plain(message), "signatures": [part.hex() for part in signatures]}
+
+        def reply(done: Done) -> Mapping[str, Any]:
+            note_id = done.event("FinancingLocked").args["noteId"]
+            return {"note": f"0x{note_id:064x}", "transaction": done.transaction_hash, "block": done.block_number}
+
+        return self._desk.once(key, caller, "accept_quote", body, lambda: self.accept_call(message, signatures), reply)
+
+    # Register and complete -------------------------------------------------------------------------------------------
+
+    def register(self, session: Session, note_id: str) -> str:
+        """Register a locked financing; returns the number completion needs."""
+        financing = self.financing(session, note_id)
+        receivable = receivable_queries.receivable(session, financing.receivable_id)
+        return self._registry.register(
+            session,
+            note_id=note_id,
+            fingerprint=receivable.fingerprint,
+            financier=financing.financier,
+            amount_minor=financing.amount_minor,
+        )
+
+    def prepare_complete(self, note_id: str, registration: str, bank_reference: str) -> Prepared:
+        """Typed data with which the paying bank attests that the net amount was paid."""
+        with self._desk.session() as session:
+            financing = self.financing(session, note_id)
+            code = receivable_queries.receivable(session, financing.receivable_id).currency
+        self._judge("complete_financing", {"registration_number": registration})
+        net = format_money(financing.net_minor, code)
+        return self._desk.prepare(
+            "complete_financing",
+            "Receivables",
+            "CompleteFinancing",
+            {
+                "noteId": int(note_id, 16),
+                "net": financing.net_minor,
+                "registration": "0x" + registration.encode("ascii").ljust(32, b"\0").hex(),
+                "bankReference": reference_hash(bank_reference),
+                "deadline": self._desk.clock.now() + SIGNATURE_VALID_SECONDS,
+            },
+            signers=(financing.paying_bank,),
+            summary={
+                "en": f"You attest that {net} was paid out and the claim is registered as {registration}.",
+                "zh-CN": f"您证明已支付 {net}，该债权登记编号为 {registration}。",
+            },
+        )
+
+    def complete(
+        self, message: Mapping[str, Any], signatures: Sequence[bytes], *, key: str, caller: str
+    ) -> Mapping[str, Any]:
+        """Hand the note to the financier, once, on the paying bank's attestation."""
+        body = {"message": plain(message), "signatures": [part.hex() for part in signatures]}
+
+        def build() -> Call:
+            signature = self._desk.join_signatures("Receivables", "CompleteFinancing", message, signatures)
+            fields = ("noteId", "net", "registration", "bankReference", "deadline")
+            return self._desk.contracts.receivables.call(
+                "completeFinancing", *(message[name] for name in fields), signature
+            )
+
+        def reply(done: Done) -> Mapping[str, Any]:
+            return {"transaction": done.transaction_hash, "block": done.block_number}
+
+        return self._desk.once(key, caller, "complete_financing", body, build, reply)
+
+    def financing(self, session: Session, note_id: str) -> FinancingBook:
+        """The financing of a note. Raises Problem `unknown_financing`."""
+        found = session.get(FinancingBook, note_id)
+        if found is None:
+            raise Problem("unknown_financing", note=note_id)
+        return found
+
+    # Inside ----------------------------------------------------------------------------------------------------------
+
+    def terms_text(self, figures: Price, *, recourse: bool) -> dict[str, str]:
+        """The full price in words, in both languages; its hash is signed with the quote."""
+        discount, fees, net = (
+            format_money(amount, figures.currency)
+            for amount in (figures.discount_minor, figures.fees_minor, figures.net_minor)
+        )
+        apr, effective = format_rate(figures.apr_ppm), format_rate(figures.effective_ppm)
+        return {
+            "en": f"{figures.days} days at {format_rate(figures.rate_ppm)}: discount {discount}, fees {fees}, you "
+            f"receive {net}. All-in {apr} a year (effective {effective}). "
+            + ("With recourse: you may be asked to buy it back." if recourse else "Without recourse to you."),
+            "zh-CN": f"{figures.days} 天，年贴现率 {format_rate(figures.rate_ppm)}："
+            f"贴现息 {discount}，费用 {fees}，实收 {net}。"
+            f"综合年化 {apr}（有效年利率 {effective}）。"
+            + ("有追索权：可能要求您回购。" if recourse else "无追索权。"),
+        }
+
+    def _accept_text(self, offer: QuoteOffer, financier: str) -> dict[str, str]:
+        figures = json.loads(offer.price)
+        code = str(figures["currency"])
+        face, net = format_money(figures["face_minor"], code), format_money(offer.net_minor, code)
+        return {
+            "en": f"You sell {face} to {financier} and receive {net}. All-in {format_rate(offer.apr_ppm)} a year.",
+            "zh-CN": f"您将 {face} 转让给 {financier}，实收 {net}，综合年化 {format_rate(offer.apr_ppm)}。",
+        }
+
+    def _ask(self, session: Session, ask_id: str) -> FinancingAsk:
+        found = session.get(FinancingAsk, ask_id)
+        if found is None:
+            raise Problem("unknown_ask", ask=ask_id)
+        return found
+
+    def _offer(self, session: Session, quote_hash: str) -> QuoteOffer:
+        found = session.get(QuoteOffer, quote_hash)
+        if found is None:
+            raise Problem("unknown_quote", quote=quote_hash[:12])
+        return found
+
+    def _judge(self, act: str, facts: Mapping[str, Any]) -> None:
+        known = {name: value for name, value in facts.items() if value is not None}
+        self._rulebook.judge(act, known, as_of=today(self._desk.clock), ruleset=self._ruleset).require()

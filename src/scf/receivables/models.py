@@ -1,0 +1,163 @@
+"""Books of receivables and notes (filled by ledger events alone) and the dossier of documents behind a receivable."""
+
+from __future__ import annotations
+
+from enum import StrEnum
+
+from sqlalchemy import BigInteger
+from sqlmodel import Field, SQLModel
+
+from scf.store.books import Book
+
+
+class ReceivableState(StrEnum):
+    """Where a receivable stands; overdue follows from maturity and time and is not stored."""
+
+    OFFERED = "offered"
+    LIVE = "live"
+    CANCELLED = "cancelled"
+    CLOSED = "closed"
+
+
+class NoteState(StrEnum):
+    """Where a note stands."""
+
+    OFFERED = "offered"
+    HELD = "held"
+    LOCKED = "locked"
+    MASS = "mass"
+    RETURNED = "returned"
+    SETTLED = "settled"
+
+
+class Receivable(Book, table=True):
+    """Books: the terms of one receivable and what is still unpaid. Amounts in minor units, times in unix seconds."""
+
+    __tablename__ = "book_receivable"
+
+    id: int = Field(primary_key=True, sa_type=BigInteger)
+    obligor: str = Field(index=True, max_length=42)
+    creditor: str = Field(index=True, max_length=42)
+    root_note_id: str = Field(max_length=66)
+    face_minor: int = Field(sa_type=BigInteger)
+    outstanding_minor: int = Field(sa_type=BigInteger)
+    paid_minor: int = Field(default=0, sa_type=BigInteger)
+    interest_paid_minor: int = Field(default=0, sa_type=BigInteger)
+    currency: str = Field(max_length=3)
+    maturity: int = Field(sa_type=BigInteger, index=True)
+    max_tier: int
+    min_minor: int = Field(sa_type=BigInteger)
+    fingerprint: str = Field(index=True, max_length=66)
+    document: str = Field(index=True, max_length=66)
+    state: str = Field(default=ReceivableState.OFFERED, index=True)
+    issued_at: int = Field(sa_type=BigInteger)
+    state_since: int = Field(sa_type=BigInteger)
+
+
+class Note(Book, table=True):
+    """Books: one holder's part. `amount_minor` is what it carries now, `original_minor` what it was made with."""
+
+    __tablename__ = "book_note"
+
+    id: str = Field(primary_key=True, max_length=66)
+    receivable_id: int = Field(sa_type=BigInteger, index=True)
+    parent_id: str | None = Field(default=None, index=True, max_length=66)
+    child_index: int
+    evidence: str = Field(max_length=66)
+    tier: int
+    giver: str = Field(max_length=42)
+    holder: str = Field(index=True, max_length=42)
+    original_minor: int = Field(sa_type=BigInteger)
+    amount_minor: int = Field(sa_type=BigInteger)
+    settled_minor: int = Field(default=0, sa_type=BigInteger)
+    interest_minor: int = Field(default=0, sa_type=BigInteger)
+    children: int = 0
+    state: str = Field(index=True)
+    offer_until: int = Field(sa_type=BigInteger)
+    frozen: bool = False
+    recourse: bool = False
+    financed: bool = False
+    made_at: int = Field(sa_type=BigInteger)
+    state_since: int = Field(sa_type=BigInteger)
+
+
+class Payment(Book, table=True):
+    """Books: one payment of an obligor as attested by its paying bank."""
+
+    __tablename__ = "book_payment"
+
+    receivable_id: int = Field(primary_key=True, sa_type=BigInteger)
+    round: int = Field(primary_key=True)
+    bank: str = Field(max_length=42)
+    principal_minor: int = Field(sa_type=BigInteger)
+    interest_minor: int = Field(sa_type=BigInteger)
+    base_minor: int = Field(sa_type=BigInteger, description="Outstanding before this payment")
+    bank_reference: str = Field(index=True, max_length=66)
+    paid_at: int = Field(sa_type=BigInteger)
+
+
+class Settlement(Book, table=True):
+    """Books: what one note received of one payment."""
+
+    __tablename__ = "book_settlement"
+
+    note_id: str = Field(primary_key=True, max_length=66)
+    round: int = Field(primary_key=True)
+    receivable_id: int = Field(sa_type=BigInteger, index=True)
+    payee: str = Field(index=True, max_length=42)
+    principal_minor: int = Field(sa_type=BigInteger)
+    interest_minor: int = Field(sa_type=BigInteger)
+    settled_at: int = Field(sa_type=BigInteger)
+
+
+class Financing(Book, table=True):
+    """Books: the firm price a note was locked at, and what completed it. Price figures in minor units, APR in ppm."""
+
+    __tablename__ = "book_financing"
+
+    note_id: str = Field(primary_key=True, max_length=66)
+    receivable_id: int = Field(sa_type=BigInteger, index=True)
+    quote_hash: str = Field(index=True, max_length=66)
+    seller: str = Field(index=True, max_length=42)
+    financier: str = Field(index=True, max_length=42)
+    paying_bank: str = Field(max_length=42)
+    amount_minor: int = Field(sa_type=BigInteger)
+    net_minor: int = Field(sa_type=BigInteger)
+    discount_minor: int = Field(sa_type=BigInteger)
+    fees_minor: int = Field(sa_type=BigInteger)
+    apr_ppm: int
+    recourse: bool
+    terms: str = Field(max_length=66)
+    reading: str = Field(max_length=66, description="Hash of the text read and confirmed")
+    entrusted_account: int = Field(default=0, sa_type=BigInteger)
+    lock_until: int = Field(sa_type=BigInteger)
+    registration: str | None = Field(default=None)
+    bank_reference: str | None = Field(default=None, max_length=66)
+    completed_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class NoteHold(Book, table=True):
+    """Books: a court order's freeze or forced move of a note, with the hash of its reason."""
+
+    __tablename__ = "book_note_hold"
+
+    id: str = Field(primary_key=True, description="block number : log index of the order")
+    note_id: str = Field(index=True, max_length=66)
+    kind: str = Field(description="frozen, released or moved")
+    reason: str = Field(max_length=66)
+    ordered_at: int = Field(sa_type=BigInteger)
+
+
+class Dossier(SQLModel, table=True):
+    """The documents behind one issue or pass: which evidence stands behind the commitment on the ledger."""
+
+    __tablename__ = "dossier"
+
+    document: str = Field(primary_key=True, max_length=66, description="Commitment on the ledger")
+    salt: str = Field(max_length=66)
+    evidence_ids: str = Field(description="Evidence ids (sha-256, hex), comma separated, in the order committed")
+    order_reference: str | None = Field(default=None, index=True)
+    invoice_number: str | None = Field(default=None)
+    invoice_minor: int | None = Field(default=None, sa_type=BigInteger)
+    delivered_on: str | None = Field(default=None)
+    made_at: int = Field(sa_type=BigInteger)
