@@ -61,13 +61,8 @@ def test_a_revert_is_mined_and_carries_its_reason(ledger: EmbeddedLedger, tally:
     receipts = tally.send([10, 5000, 20])
     assert [receipt.succeeded for receipt in receipts] == [True, False, True]
     error = tally.handle.artifact.errors[receipts[1].revert_data[:4]]
-    assert (
-        error.name,
-        error.decode(receipts[1].revert_data)["wanted"] if False else error.decode(receipts[1].revert_data[4:]),
-    ) == (
-        "TooMuch",
-        {"wanted": 5000, "most": 1000},
-    )
+    assert error.name == "TooMuch"
+    assert error.decode(receipts[1].revert_data[4:]) == {"wanted": 5000, "most": 1000}
     assert tally.total == 30
     with pytest.raises(Reverted):
         ledger.call(tally.handle.call("add", 5000, bytes(32)))
@@ -81,9 +76,7 @@ def test_one_bad_transaction_does_not_stop_the_others(ledger: EmbeddedLedger, ta
     with pytest.raises(NotAccepted) as caught:
         ledger.submit([gap, good[0], b"\x02nonsense", stale, foreign, good[1]])
     assert set(caught.value.receipts) == {keccak(raw) for raw in good}
-    assert (
-        caught.value.reasons[keccak(gap)] == "nonce 9 where 3 is next" or "nonce 9" in caught.value.reasons[keccak(gap)]
-    )
+    assert "nonce 9" in caught.value.reasons[keccak(gap)]
     assert caught.value.money_moved == "no"
     assert tally.total == 3
 

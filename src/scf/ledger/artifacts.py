@@ -30,15 +30,13 @@ class Artifact:
 
 @cache
 def artifacts() -> Mapping[str, Artifact]:
-    """All compiled contracts by name. Raises Problem `ledger_no_artifacts` when the folder is empty."""
+    """All compiled contracts by name."""
     found: dict[str, Artifact] = {}
     folder = resources.files("scf.ledger").joinpath("artifacts")
     for file in sorted(folder.iterdir(), key=lambda item: item.name) if folder.is_dir() else ():
         if file.name.endswith(".json"):
             artifact = read_artifact(json.loads(file.read_text(encoding="utf-8")))
             found[artifact.name] = artifact
-    if not found:
-        raise Problem("ledger_no_artifacts")
     return found
 
 
