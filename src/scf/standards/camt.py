@@ -17,7 +17,7 @@ from lxml import etree
 from scf.kernel.money import currency, parse_minor
 from scf.kernel.problems import Problem
 from scf.standards import iso20022 as iso
-from scf.standards import xml
+from scf.standards import tree
 from scf.standards.camt_write import write_053, write_054
 from scf.standards.records import Balance, Entry, Notice, Party, Statement
 from scf.standards.refusals import quote, refusal
@@ -26,13 +26,13 @@ __all__ = ["read", "write_053", "write_054"]
 
 _MESSAGES = {"BkToCstmrAcctRpt": "camt.052", "BkToCstmrStmt": "camt.053", "BkToCstmrDbtCdtNtfctn": "camt.054"}
 _RECORD = {"camt.052": "Rpt", "camt.053": "Stmt", "camt.054": "Ntfctn"}
-_BODY_KNOWN = iso.known_elements("camt", "body")
-_STATEMENT_KNOWN = iso.known_elements("camt", "statement")
-_ENTRY_KNOWN = iso.known_elements("camt", "entry")
+_BODY_KNOWN = tree.known_elements("camt", "body")
+_STATEMENT_KNOWN = tree.known_elements("camt", "statement")
+_ENTRY_KNOWN = tree.known_elements("camt", "entry")
 _DETAILS_KNOWN = frozenset(("Btch", "TxDtls"))
-_TRANSACTION_KNOWN = iso.known_elements("camt", "transaction")
-_REFERENCES_KNOWN = iso.known_elements("camt", "references")
-_PARTIES_KNOWN = iso.known_elements("camt", "parties")
+_TRANSACTION_KNOWN = tree.known_elements("camt", "transaction")
+_REFERENCES_KNOWN = tree.known_elements("camt", "references")
+_PARTIES_KNOWN = tree.known_elements("camt", "parties")
 _REMITTANCE_KNOWN = frozenset(("Strd", "Ustrd"))
 _STATUSES = ("BOOK", "PDNG", "INFO", "FUTR")
 
@@ -45,12 +45,12 @@ def read(raw: bytes) -> list[Statement]:
     `document_date_wrong`, `document_value_wrong`, `document_currency_unknown`, `statement_entry_count_differs`).
     """
     body, name, version = iso.open_message(raw, _MESSAGES)
-    iso.only_known(body, _BODY_KNOWN)
-    iso.need(body, "GrpHdr")
-    message_id = iso.need_text(body, "GrpHdr/MsgId")
+    tree.only_known(body, _BODY_KNOWN)
+    tree.need(body, "GrpHdr")
+    message_id = tree.need_text(body, "GrpHdr/MsgId")
     records = body.findall(_RECORD[name])
     if not records:
-        raise refusal("document_element_missing", xml.place(body, _RECORD[name]), element=_RECORD[name])
+        raise refusal("document_element_missing", tree.place(body, _RECORD[name]), element=_RECORD[name])
     kind = cast(Literal["camt.052", "camt.053", "camt.054"], name)
     return [_statement(record, kind, message_id, version) for record in records]
 
@@ -63,39 +63,39 @@ class _Reading:
     notices: list[Notice] = field(default_factory=list)
 
     def notice(self, code: str, element: etree._Element, **facts: object) -> None:
-        self.notices.append(Notice(code, xml.place(element), tuple((k, quote(str(v))) for k, v in facts.items())))
+        self.notices.append(Notice(code, tree.place(element), tuple((k, quote(str(v))) for k, v in facts.items())))
 
 
 def _statement(
     record: etree._Element, kind: Literal["camt.052", "camt.053", "camt.054"], message_id: str, version: int | None
 ) -> Statement:
-    iso.only_known(record, _STATEMENT_KNOWN)
-    holder = iso.need(record, "Acct")
+    tree.only_known(record, _STATEMENT_KNOWN)
+    holder = tree.need(record, "Acct")
     account = iso.account(holder)
     if account is None:
-        raise refusal("document_element_missing", xml.place(holder, "Id"), element="Id")
+        raise refusal("document_element_missing", tree.place(holder, "Id"), element="Id")
     reading = _Reading(account)
     balances = tuple(_balance(item, reading) for item in record.findall("Bal"))
     elements = record.findall("Ntry")
     entries = tuple(entry for index, item in enumerate(elements) for entry in _entries(item, index, reading))
     page = next((item for item in record if item.tag in ("StmtPgntn", "RptPgntn", "NtfctnPgntn")), None)
-    page_number = iso.text(page, "PgNb") if page is not None else None
-    last = iso.text(page, "LastPgInd") if page is not None else None
+    page_number = tree.text(page, "PgNb") if page is not None else None
+    last = tree.text(page, "LastPgInd") if page is not None else None
     if page is None or (page_number == "1" and last in ("true", "1")):
         _check_count(record, len(elements), len(entries))
-    stated = iso.text(holder, "Ccy")
+    stated = tree.text(holder, "Ccy")
     codes = [*(item.currency for item in balances), *(item.currency for item in entries)]
     code = stated or next(iter(codes), None)
     if stated is not None:
-        xml.known_currency(stated, xml.place(holder, "Ccy"))
+        tree.known_currency(stated, tree.place(holder, "Ccy"))
     created = record.find("CreDtTm")
     created = record.getparent().find("GrpHdr/CreDtTm") if created is None else created  # type: ignore[union-attr]
     statement = Statement(
-        id=iso.need_text(record, "Id"),
+        id=tree.need_text(record, "Id"),
         kind=kind,
         account=account,
         currency=code,
-        created_at=None if created is None else xml.moment(created),
+        created_at=None if created is None else tree.moment(created),
         from_at=_moment(record, "FrToDt/FrDtTm", "FrToDt/FrDt"),
         to_at=_moment(record, "FrToDt/ToDtTm", "FrToDt/ToDt"),
         opening_minor=_first(balances, ("OPBD", "PRCD")),
@@ -103,11 +103,11 @@ def _statement(
         balances=balances,
         entries=entries,
         message_id=message_id,
-        account_name=iso.text(holder, "Nm", "Ownr/Nm"),
-        sequence=iso.text(record, "ElctrncSeqNb", "LglSeqNb"),
+        account_name=tree.text(holder, "Nm", "Ownr/Nm"),
+        sequence=tree.text(record, "ElctrncSeqNb", "LglSeqNb"),
         page=page_number,
         is_last_page=None if last is None else last in ("true", "1"),
-        copy_or_duplicate=iso.text(record, "CpyDplctInd"),
+        copy_or_duplicate=tree.text(record, "CpyDplctInd"),
         version=version,
         notices=tuple(reading.notices),
     )
@@ -128,31 +128,31 @@ def _first(balances: tuple[Balance, ...], kinds: tuple[str, ...]) -> int | None:
 def _moment(record: etree._Element, with_time: str, only_day: str) -> datetime | None:
     element = record.find(with_time)
     if element is not None:
-        return xml.moment(element)
+        return tree.moment(element)
     element = record.find(only_day)
-    return None if element is None else datetime.combine(xml.day(element), datetime.min.time())
+    return None if element is None else datetime.combine(tree.day(element), datetime.min.time())
 
 
 def _check_count(record: etree._Element, entries: int, details: int) -> None:
     element = record.find("TxsSummry/TtlNtries/NbOfNtries")
-    if element is not None and xml.number(element) not in (entries, details):
-        raise refusal("statement_entry_count_differs", xml.place(element), stated=element.text or "", found=entries)
+    if element is not None and tree.number(element) not in (entries, details):
+        raise refusal("statement_entry_count_differs", tree.place(element), stated=element.text or "", found=entries)
 
 
 def _balance(element: etree._Element, reading: _Reading) -> Balance:
-    kind = iso.text(element, "Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry", "Tp/Cd", "Tp/Prtry")
+    kind = tree.text(element, "Tp/CdOrPrtry/Cd", "Tp/CdOrPrtry/Prtry", "Tp/Cd", "Tp/Prtry")
     if kind is None:
-        raise refusal("document_element_missing", xml.place(element, "Tp"), element="Tp")
-    _, minor, code = _amount(iso.need(element, "Amt"), reading)
-    days = iso.need(element, "Dt")
+        raise refusal("document_element_missing", tree.place(element, "Tp"), element="Tp")
+    _, minor, code = _amount(tree.need(element, "Amt"), reading)
+    days = tree.need(element, "Dt")
     return Balance(kind, minor * _direction(element), code, _day(days))
 
 
 def _direction(element: etree._Element) -> int:
-    indicator = iso.need(element, "CdtDbtInd")
-    written = xml.text_of(indicator)
+    indicator = tree.need(element, "CdtDbtInd")
+    written = tree.text_of(indicator)
     if written not in ("CRDT", "DBIT"):
-        raise refusal("document_value_wrong", xml.place(indicator), text=written or "", expected="CRDT, DBIT")
+        raise refusal("document_value_wrong", tree.place(indicator), text=written or "", expected="CRDT, DBIT")
     return 1 if written == "CRDT" else -1
 
 
@@ -163,39 +163,39 @@ def _day(element: etree._Element | None) -> date | None:
     inner = element.find("Dt")
     inner = element.find("DtTm") if inner is None else inner
     if inner is None:
-        raise refusal("document_element_missing", xml.place(element, "Dt"), element="Dt")
-    return xml.day(inner)
+        raise refusal("document_element_missing", tree.place(element, "Dt"), element="Dt")
+    return tree.day(inner)
 
 
 def _amount(element: etree._Element, reading: _Reading) -> tuple[Decimal, int, str]:
     """Exact value, minor units (half up; ISO allows five decimals, a currency may have two) and currency."""
-    code = xml.known_currency(element.get("Ccy"), xml.place(element))
-    exact = xml.number(element)
+    code = tree.known_currency(element.get("Ccy"), tree.place(element))
+    exact = tree.number(element)
     if exact < 0:
-        raise refusal("document_number_wrong", xml.place(element), text=element.text or "")
+        raise refusal("document_number_wrong", tree.place(element), text=element.text or "")
     try:
         minor = parse_minor(exact, code, exact=False)
     except Problem as problem:
-        raise refusal("document_amount_too_large", xml.place(element), text=element.text or "") from problem
+        raise refusal("document_amount_too_large", tree.place(element), text=element.text or "") from problem
     if Decimal(minor).scaleb(-currency(code).digits) != exact:
         reading.notice("statement_amount_rounded", element, text=str(exact), currency=code)
     return exact, minor, code
 
 
 def _entries(element: etree._Element, index: int, reading: _Reading) -> Iterator[Entry]:
-    iso.only_known(element, _ENTRY_KNOWN)
-    exact, minor, code = _amount(iso.need(element, "Amt"), reading)
+    tree.only_known(element, _ENTRY_KNOWN)
+    exact, minor, code = _amount(tree.need(element, "Amt"), reading)
     sign = _direction(element)
     details = element.findall("TxDtls")
     batches = element.findall("Btch")
     for group in element.findall("NtryDtls"):
-        iso.only_known(group, _DETAILS_KNOWN)
+        tree.only_known(group, _DETAILS_KNOWN)
         details += group.findall("TxDtls")
         batches += group.findall("Btch")
-    status = iso.text(element, "Sts/Cd", "Sts/Prtry", "Sts")
+    status = tree.text(element, "Sts/Cd", "Sts/Prtry", "Sts")
     if status not in _STATUSES:
         raise refusal(
-            "document_value_wrong", xml.place(element, "Sts"), text=status or "", expected=", ".join(_STATUSES)
+            "document_value_wrong", tree.place(element, "Sts"), text=status or "", expected=", ".join(_STATUSES)
         )
     whole = Entry(
         booked_on=_day(element.find("BookgDt")),
@@ -203,21 +203,21 @@ def _entries(element: etree._Element, index: int, reading: _Reading) -> Iterator
         amount_minor=sign * minor,
         currency=code,
         end_to_end_id=None,
-        reference=iso.text(element, "NtryRef"),
+        reference=tree.text(element, "NtryRef"),
         structured_reference=None,
         remittance="",
         counterparty=None,
         counterparty_account=None,
         is_reversal=_is_true(element.find("RvslInd")),
-        bank_transaction_id=iso.text(element, "AcctSvcrRef"),
+        bank_transaction_id=tree.text(element, "AcctSvcrRef"),
         uetr=None,
         status=status,
         exact_amount=sign * exact,
-        payment_information_id=next((found for item in batches if (found := iso.text(item, "PmtInfId"))), None),
+        payment_information_id=next((found for item in batches if (found := tree.text(item, "PmtInfId"))), None),
         bank_code=_bank_code(element),
         entry_index=index,
         batch_count=_batch_count(batches, details, reading),
-        information=iso.text(element, "AddtlNtryInf"),
+        information=tree.text(element, "AddtlNtryInf"),
         charges_minor=_charges(element, code),
     )
     if not details:
@@ -229,9 +229,9 @@ def _entries(element: etree._Element, index: int, reading: _Reading) -> Iterator
 def _is_true(element: etree._Element | None) -> bool:
     if element is None:
         return False
-    written = xml.text_of(element)
+    written = tree.text_of(element)
     if written not in ("true", "false", "1", "0"):
-        raise refusal("document_value_wrong", xml.place(element), text=written or "", expected="true, false")
+        raise refusal("document_value_wrong", tree.place(element), text=written or "", expected="true, false")
     return written in ("true", "1")
 
 
@@ -240,9 +240,9 @@ def _batch_count(batches: list[etree._Element], details: list[etree._Element], r
     for batch in batches:
         count = batch.find("NbOfTxs")
         if count is not None:
-            written = xml.text_of(count) or ""
+            written = tree.text_of(count) or ""
             if not written.isdecimal() or len(written) > 15:
-                raise refusal("document_number_wrong", xml.place(count), text=written)
+                raise refusal("document_number_wrong", tree.place(count), text=written)
             stated += int(written)
     if stated and details and stated != len(details):
         reading.notice("statement_batch_count_differs", batches[0], stated=stated, found=len(details))
@@ -254,9 +254,9 @@ def _transactions(
 ) -> Iterator[Entry]:
     """One Entry per transaction. A sole transaction keeps the amount booked; several take their own amounts."""
     for detail in details:
-        iso.only_known(detail, _TRANSACTION_KNOWN)
+        tree.only_known(detail, _TRANSACTION_KNOWN)
     amounts = [_detail_amount(detail, whole.currency, reading) for detail in details]
-    sign = 1 if whole.amount_minor >= 0 and iso.text(element, "CdtDbtInd") == "CRDT" else -1
+    sign = 1 if whole.amount_minor >= 0 and tree.text(element, "CdtDbtInd") == "CRDT" else -1
     signs = [sign] * len(details)
     if len(details) == 1:
         entry = _described(whole, details[0], 0, reading)
@@ -306,16 +306,16 @@ def _charges(element: etree._Element, booked: str) -> int | None:
     total = element.find("Chrgs/TtlChrgsAndTaxAmt")
     if total is None or total.get("Ccy") != booked:
         return None
-    return parse_minor(xml.number(total), booked, exact=False)
+    return parse_minor(tree.number(total), booked, exact=False)
 
 
 def _bank_code(element: etree._Element) -> str | None:
     domain = [
-        iso.text(element, path) for path in ("BkTxCd/Domn/Cd", "BkTxCd/Domn/Fmly/Cd", "BkTxCd/Domn/Fmly/SubFmlyCd")
+        tree.text(element, path) for path in ("BkTxCd/Domn/Cd", "BkTxCd/Domn/Fmly/Cd", "BkTxCd/Domn/Fmly/SubFmlyCd")
     ]
     if domain[0]:
         return "/".join(part for part in domain if part)
-    return iso.text(element, "BkTxCd/Prtry/Cd")
+    return tree.text(element, "BkTxCd/Prtry/Cd")
 
 
 def _described(entry: Entry, detail: etree._Element, index: int, reading: _Reading) -> Entry:
@@ -323,14 +323,14 @@ def _described(entry: Entry, detail: etree._Element, index: int, reading: _Readi
     for path, known in (("Refs", _REFERENCES_KNOWN), ("RltdPties", _PARTIES_KNOWN), ("RmtInf", _REMITTANCE_KNOWN)):
         part = detail.find(path)
         if part is not None:
-            iso.only_known(part, known)
+            tree.only_known(part, known)
     debtor = _party(detail, "Dbtr")
     creditor = _party(detail, "Cdtr")
     other = _counterparty(entry, debtor, creditor, reading.account)
-    free = [text for item in detail.findall("RmtInf/Ustrd") if (text := xml.text_of(item))]
-    free = free or [text for item in detail.findall("RmtInf/Strd/AddtlRmtInf") if (text := xml.text_of(item))]
-    references = tuple(text for item in detail.findall("RmtInf/Strd/CdtrRefInf/Ref") if (text := xml.text_of(item)))
-    documents = tuple(text for item in detail.findall("RmtInf/Strd/RfrdDocInf/Nb") if (text := xml.text_of(item)))
+    free = [text for item in detail.findall("RmtInf/Ustrd") if (text := tree.text_of(item))]
+    free = free or [text for item in detail.findall("RmtInf/Strd/AddtlRmtInf") if (text := tree.text_of(item))]
+    references = tuple(text for item in detail.findall("RmtInf/Strd/CdtrRefInf/Ref") if (text := tree.text_of(item)))
+    documents = tuple(text for item in detail.findall("RmtInf/Strd/RfrdDocInf/Nb") if (text := tree.text_of(item)))
     uetr = iso.reference(detail, "Refs/UETR")
     return replace(
         entry,
@@ -341,7 +341,7 @@ def _described(entry: Entry, detail: etree._Element, index: int, reading: _Readi
         remittance=" ".join(free),
         counterparty=(other.name or None) if other else None,
         counterparty_account=other.account if other else None,
-        bank_transaction_id=iso.text(detail, "Refs/AcctSvcrRef") or entry.bank_transaction_id,
+        bank_transaction_id=tree.text(detail, "Refs/AcctSvcrRef") or entry.bank_transaction_id,
         uetr=uetr.lower() if uetr else None,
         instruction_id=iso.reference(detail, "Refs/InstrId"),
         payment_information_id=iso.reference(detail, "Refs/PmtInfId") or entry.payment_information_id,
@@ -349,10 +349,10 @@ def _described(entry: Entry, detail: etree._Element, index: int, reading: _Readi
         debtor=debtor,
         creditor=creditor,
         charges_minor=_charges(detail, entry.currency) or entry.charges_minor,
-        return_reason=iso.text(detail, "RtrInf/Rsn/Cd", "RtrInf/Rsn/Prtry"),
+        return_reason=tree.text(detail, "RtrInf/Rsn/Cd", "RtrInf/Rsn/Prtry"),
         bank_code=entry.bank_code or _bank_code(detail),
         detail_index=index,
-        information=iso.text(detail, "AddtlTxInf") or entry.information,
+        information=tree.text(detail, "AddtlTxInf") or entry.information,
     )
 
 

@@ -3,17 +3,14 @@
 from __future__ import annotations
 
 import re
-import tomllib
 from collections.abc import Iterator
 from datetime import datetime
 from decimal import Decimal
-from functools import cache
-from importlib import resources
 
 from lxml import etree
 
 from scf.kernel.money import format_plain
-from scf.standards import xml
+from scf.standards import tree, xml
 from scf.standards.records import Identifier, Party
 from scf.standards.refusals import refusal
 
@@ -34,72 +31,28 @@ def open_message(raw: bytes, names: dict[str, str]) -> tuple[etree._Element, str
     if etree.QName(root).localname != "Document":
         found = [item for item in root.iter("{*}Document") if isinstance(item.tag, str)]
         if len(found) != 1:
-            raise refusal("document_not_this_kind", xml.place(root), found=etree.QName(root).localname)
+            raise refusal("document_not_this_kind", tree.place(root), found=etree.QName(root).localname)
         document = found[0]
     namespace = etree.QName(document).namespace or ""
-    prefix = f"{{{namespace}}}" if namespace else ""
-    for element in document.iter(prefix + "*") if namespace else ():
-        element.tag = str(element.tag)[len(prefix) :]
+    if namespace:
+        xml.strip_namespaces(document, namespace)
     bodies = [child for child in document if isinstance(child.tag, str)]
     if not bodies:
-        raise refusal("document_element_missing", xml.place(document), element=" | ".join(names))
+        raise refusal("document_element_missing", tree.place(document), element=" | ".join(names))
     body = bodies[0]
     name = names.get(re.sub(r"V\d\d$", "", str(body.tag)))
     version = _VERSION.search(namespace)
     if name is None or (version is not None and version.group(1) != name) or (namespace and version is None):
         found_name = f"{body.tag} {version.group(0) if version else namespace}"
-        raise refusal("document_not_this_kind", xml.place(body), found=found_name)
+        raise refusal("document_not_this_kind", tree.place(body), found=found_name)
     if len(bodies) > 1:
-        raise refusal("document_element_unknown", xml.place(bodies[1]), element=str(bodies[1].tag))
+        raise refusal("document_element_unknown", tree.place(bodies[1]), element=str(bodies[1].tag))
     return body, name, int(version.group(3)) if version else None
-
-
-@cache
-def known_elements(message: str, at: str) -> frozenset[str]:
-    """Names of the elements `message` (`camt`, `pain`) may have at `at`, from iso20022.toml beside this module."""
-    table = tomllib.loads(resources.files("scf.standards").joinpath("iso20022.toml").read_text(encoding="utf-8"))
-    return frozenset(table[message][at])
-
-
-def only_known(element: etree._Element, known: frozenset[str]) -> None:
-    """Refuse a child the standard does not have there, so that a misspelt element is never silently skipped.
-
-    Raises Problem `document_element_unknown`.
-    """
-    for child in element:
-        if isinstance(child.tag, str) and child.tag not in known:
-            raise refusal("document_element_unknown", xml.place(child), element=etree.QName(child).localname)
-
-
-def need(element: etree._Element, path: str) -> etree._Element:
-    """The child at `path`. Raises Problem `document_element_missing`."""
-    found = element.find(path)
-    if found is None:
-        raise refusal("document_element_missing", xml.place(element, path), element=path.rsplit("/", 1)[-1])
-    return found
-
-
-def need_text(element: etree._Element, path: str) -> str:
-    """Text of the child at `path`, not empty. Raises Problem `document_element_missing`."""
-    found = need(element, path)
-    text = xml.text_of(found)
-    if text is None:
-        raise refusal("document_element_missing", xml.place(found), element=str(found.tag))
-    return text
-
-
-def text(element: etree._Element, *paths: str) -> str | None:
-    """Text of the first of `paths` that has any; None where none has."""
-    for path in paths:
-        found = xml.text_of(element.find(path))
-        if found is not None:
-            return found
-    return None
 
 
 def reference(element: etree._Element, path: str) -> str | None:
     """A reference, None where absent or `NOTPROVIDED`."""
-    found = text(element, path)
+    found = tree.text(element, path)
     return None if found == NOT_PROVIDED else found
 
 
@@ -107,7 +60,7 @@ def account(element: etree._Element | None) -> str | None:
     """The number of an account element: IBAN (without blanks) or whatever the bank uses; old versions' forms too."""
     if element is None:
         return None
-    found = text(element, "Id/IBAN", "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN", "Id/UPIC", "Prxy/Id")
+    found = tree.text(element, "Id/IBAN", "Id/Othr/Id", "Id/PrtryAcct/Id", "Id/BBAN", "Id/UPIC", "Prxy/Id")
     if found is None:
         return None
     packed = found.replace(" ", "")
@@ -118,7 +71,7 @@ def agent(element: etree._Element | None) -> str | None:
     """The identifier of an agent (bank): BIC, clearing member, LEI or other id; its name at last."""
     if element is None:
         return None
-    return text(
+    return tree.text(
         element,
         "FinInstnId/BICFI",
         "FinInstnId/BIC",
@@ -136,21 +89,24 @@ def party(element: etree._Element | None, account_number: str | None = None) -> 
     inner = element.find("Pty")
     inner = element if inner is None else inner
     bank = element.find("Agt")
-    name = text(inner, "Nm") or (text(bank, "FinInstnId/Nm") if bank is not None else None) or agent(bank) or ""
-    lines = [part for part in (xml.text_of(item) for item in inner.findall("PstlAdr/*") if item.tag != "Ctry") if part]
-    country = text(inner, "PstlAdr/Ctry", "CtryOfRes")
+    name = (
+        tree.text(inner, "Nm") or (tree.text(bank, "FinInstnId/Nm") if bank is not None else None) or agent(bank) or ""
+    )
+    address = [item for item in inner.findall("PstlAdr/*") if item.tag != "Ctry"]
+    lines = [part for part in map(tree.text_of, address) if part]
+    country = tree.text(inner, "PstlAdr/Ctry", "CtryOfRes")
     return Party(name, tuple(_identifiers(inner)), country, account_number, ", ".join(lines) or None)
 
 
 def _identifiers(inner: etree._Element) -> Iterator[Identifier]:
     for path, scheme in (("BICOrBEI", "BIC"), ("AnyBIC", "BIC"), ("BEI", "BIC"), ("LEI", "LEI")):
-        value = text(inner, f"Id/OrgId/{path}")
+        value = tree.text(inner, f"Id/OrgId/{path}")
         if value:
             yield Identifier(scheme, value)
     for other in (*inner.findall("Id/OrgId/Othr"), *inner.findall("Id/PrvtId/Othr")):
-        value = text(other, "Id")
+        value = tree.text(other, "Id")
         if value:
-            yield Identifier(text(other, "SchmeNm/Cd", "SchmeNm/Prtry", "Issr") or "", value)
+            yield Identifier(tree.text(other, "SchmeNm/Cd", "SchmeNm/Prtry", "Issr") or "", value)
 
 
 def new_document(namespace: str, body: str) -> tuple[etree._Element, etree._Element]:

@@ -13,14 +13,14 @@ from itertools import groupby
 from lxml import etree
 
 from scf.standards import iso20022 as iso
-from scf.standards import xml
+from scf.standards import tree
 from scf.standards.records import Party, PaymentInstruction, PaymentOrder, PaymentStatus, PaymentStatusReport
 from scf.standards.refusals import refusal
 
 _NS_001 = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 _NS_002 = "urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"
-_TRANSACTION_KNOWN = iso.known_elements("pain", "transaction")
-_PAYMENT_KNOWN = iso.known_elements("pain", "payment")
+_TRANSACTION_KNOWN = tree.known_elements("pain", "transaction")
+_PAYMENT_KNOWN = tree.known_elements("pain", "payment")
 
 
 def write_001(
@@ -96,22 +96,22 @@ def read_001(raw: bytes) -> PaymentOrder:
     `payment_amount_not_positive`, `payment_method_unsupported`).
     """
     body, _, _ = iso.open_message(raw, {"CstmrCdtTrfInitn": "pain.001"})
-    iso.only_known(body, frozenset(("GrpHdr", "PmtInf", "SplmtryData")))
-    header = iso.need(body, "GrpHdr")
+    tree.only_known(body, frozenset(("GrpHdr", "PmtInf", "SplmtryData")))
+    header = tree.need(body, "GrpHdr")
     payments = body.findall("PmtInf")
     if not payments:
-        raise refusal("document_element_missing", xml.place(body, "PmtInf"), element="PmtInf")
+        raise refusal("document_element_missing", tree.place(body, "PmtInf"), element="PmtInf")
     found: list[PaymentInstruction] = []
     values: list[Decimal] = []
     for payment in payments:
         items, amounts = _read_payment(payment)
         found += items
         values += amounts
-    iso.need(header, "NbOfTxs")
+    tree.need(header, "NbOfTxs")
     _check_sums(header, len(found), sum(values, Decimal(0)))
     return PaymentOrder(
-        message_id=iso.need_text(header, "MsgId"),
-        created_at=xml.moment(iso.need(header, "CreDtTm")),
+        message_id=tree.need_text(header, "MsgId"),
+        created_at=tree.moment(tree.need(header, "CreDtTm")),
         initiator=(iso.party(header.find("InitgPty")) or Party("")).name,
         instructions=tuple(found),
     )
@@ -119,28 +119,28 @@ def read_001(raw: bytes) -> PaymentOrder:
 
 def _check_sums(element: etree._Element, count: int, total: Decimal) -> None:
     stated = element.find("NbOfTxs")
-    if stated is not None and xml.number(stated) != count:
-        raise refusal("payment_count_differs", xml.place(stated), stated=stated.text or "", found=count)
+    if stated is not None and tree.number(stated) != count:
+        raise refusal("payment_count_differs", tree.place(stated), stated=stated.text or "", found=count)
     stated = element.find("CtrlSum")
-    if stated is not None and xml.number(stated) != total:
-        raise refusal("payment_sum_differs", xml.place(stated), stated=stated.text or "", found=f"{total:f}")
+    if stated is not None and tree.number(stated) != total:
+        raise refusal("payment_sum_differs", tree.place(stated), stated=stated.text or "", found=f"{total:f}")
 
 
 def _read_payment(payment: etree._Element) -> tuple[list[PaymentInstruction], list[Decimal]]:
-    iso.only_known(payment, _PAYMENT_KNOWN)
-    method = iso.need_text(payment, "PmtMtd")
+    tree.only_known(payment, _PAYMENT_KNOWN)
+    method = tree.need_text(payment, "PmtMtd")
     if method != "TRF":
-        raise refusal("payment_method_unsupported", xml.place(payment, "PmtMtd"), text=method)
-    number = iso.account(iso.need(payment, "DbtrAcct"))
-    debtor = iso.party(iso.need(payment, "Dbtr"), number)
+        raise refusal("payment_method_unsupported", tree.place(payment, "PmtMtd"), text=method)
+    number = iso.account(tree.need(payment, "DbtrAcct"))
+    debtor = iso.party(tree.need(payment, "Dbtr"), number)
     if number is None or debtor is None:
-        raise refusal("document_element_missing", xml.place(payment, "DbtrAcct/Id"), element="Id")
+        raise refusal("document_element_missing", tree.place(payment, "DbtrAcct/Id"), element="Id")
     day = payment.find("ReqdExctnDt/Dt")
     day = payment.find("ReqdExctnDt/DtTm") if day is None else day
-    execute_on = xml.day(iso.need(payment, "ReqdExctnDt") if day is None else day)
+    execute_on = tree.day(tree.need(payment, "ReqdExctnDt") if day is None else day)
     transfers = payment.findall("CdtTrfTxInf")
     if not transfers:
-        raise refusal("document_element_missing", xml.place(payment, "CdtTrfTxInf"), element="CdtTrfTxInf")
+        raise refusal("document_element_missing", tree.place(payment, "CdtTrfTxInf"), element="CdtTrfTxInf")
     pairs = [_transfer(item, payment, debtor, execute_on) for item in transfers]
     values = [value for _, value in pairs]
     _check_sums(payment, len(pairs), sum(values, Decimal(0)))
@@ -150,18 +150,18 @@ def _read_payment(payment: etree._Element) -> tuple[list[PaymentInstruction], li
 def _transfer(
     item: etree._Element, payment: etree._Element, debtor: Party, execute_on: date
 ) -> tuple[PaymentInstruction, Decimal]:
-    iso.only_known(item, _TRANSACTION_KNOWN)
-    amount = iso.need(item, "Amt/InstdAmt")
-    code = xml.known_currency(amount.get("Ccy"), xml.place(amount))
-    minor = xml.money(amount, code)
+    tree.only_known(item, _TRANSACTION_KNOWN)
+    amount = tree.need(item, "Amt/InstdAmt")
+    code = tree.known_currency(amount.get("Ccy"), tree.place(amount))
+    minor = tree.money(amount, code)
     if minor <= 0:
-        raise refusal("payment_amount_not_positive", xml.place(amount), text=amount.text or "")
-    number = iso.account(iso.need(item, "CdtrAcct"))
+        raise refusal("payment_amount_not_positive", tree.place(amount), text=amount.text or "")
+    number = iso.account(tree.need(item, "CdtrAcct"))
     creditor = iso.party(item.find("Cdtr"), number)
     if number is None or creditor is None:
-        raise refusal("document_element_missing", xml.place(item, "CdtrAcct/Id"), element="Id")
+        raise refusal("document_element_missing", tree.place(item, "CdtrAcct/Id"), element="Id")
     instruction = PaymentInstruction(
-        end_to_end_id=iso.need_text(item, "PmtId/EndToEndId"),
+        end_to_end_id=tree.need_text(item, "PmtId/EndToEndId"),
         amount_minor=minor,
         currency=code,
         execute_on=execute_on,
@@ -169,14 +169,14 @@ def _transfer(
         creditor=creditor,
         debtor_agent=iso.agent(payment.find("DbtrAgt")),
         creditor_agent=iso.agent(item.find("CdtrAgt")),
-        remittance=" ".join(text for part in item.findall("RmtInf/Ustrd") if (text := xml.text_of(part))),
-        structured_reference=iso.text(item, "RmtInf/Strd/CdtrRefInf/Ref"),
-        instruction_id=iso.text(item, "PmtId/InstrId"),
-        uetr=iso.text(item, "PmtId/UETR"),
-        purpose=iso.text(item, "Purp/Cd", "Purp/Prtry"),
-        payment_information_id=iso.need_text(payment, "PmtInfId"),
+        remittance=" ".join(text for part in item.findall("RmtInf/Ustrd") if (text := tree.text_of(part))),
+        structured_reference=tree.text(item, "RmtInf/Strd/CdtrRefInf/Ref"),
+        instruction_id=tree.text(item, "PmtId/InstrId"),
+        uetr=tree.text(item, "PmtId/UETR"),
+        purpose=tree.text(item, "Purp/Cd", "Purp/Prtry"),
+        payment_information_id=tree.need_text(payment, "PmtInfId"),
     )
-    return instruction, xml.number(amount)
+    return instruction, tree.number(amount)
 
 
 def write_002(report: PaymentStatusReport) -> bytes:
@@ -225,26 +225,26 @@ def read_002(raw: bytes) -> PaymentStatusReport:
     end-to-end id. Raises Problem (see `xml.parse`; `document_element_missing`, `document_element_unknown`).
     """
     body, _, _ = iso.open_message(raw, {"CstmrPmtStsRpt": "pain.002"})
-    iso.only_known(body, frozenset(("GrpHdr", "OrgnlGrpInfAndSts", "OrgnlPmtInfAndSts", "SplmtryData")))
-    original = iso.need(body, "OrgnlGrpInfAndSts")
+    tree.only_known(body, frozenset(("GrpHdr", "OrgnlGrpInfAndSts", "OrgnlPmtInfAndSts", "SplmtryData")))
+    original = tree.need(body, "OrgnlGrpInfAndSts")
     statuses: list[PaymentStatus] = []
     for payment in body.findall("OrgnlPmtInfAndSts"):
         payment_id = iso.reference(payment, "OrgnlPmtInfId")
         transactions = payment.findall("TxInfAndSts")
-        inherited = iso.text(payment, "PmtInfSts")
+        inherited = tree.text(payment, "PmtInfSts")
         statuses += [_status(item, payment_id, inherited) for item in transactions]
         if not transactions:
-            iso.need(payment, "PmtInfSts")
-            statuses.append(_status(payment, payment_id, iso.need_text(payment, "PmtInfSts")))
-    group = iso.text(original, "GrpSts")
+            tree.need(payment, "PmtInfSts")
+            statuses.append(_status(payment, payment_id, tree.need_text(payment, "PmtInfSts")))
+    group = tree.text(original, "GrpSts")
     if group is None and not statuses:
-        raise refusal("document_element_missing", xml.place(original, "GrpSts"), element="GrpSts")
+        raise refusal("document_element_missing", tree.place(original, "GrpSts"), element="GrpSts")
     code, reason = _read_reason(original)
     return PaymentStatusReport(
-        message_id=iso.need_text(body, "GrpHdr/MsgId"),
-        created_at=xml.moment(iso.need(body, "GrpHdr/CreDtTm")),
-        original_message_id=iso.need_text(original, "OrgnlMsgId"),
-        original_message_name=iso.need_text(original, "OrgnlMsgNmId"),
+        message_id=tree.need_text(body, "GrpHdr/MsgId"),
+        created_at=tree.moment(tree.need(body, "GrpHdr/CreDtTm")),
+        original_message_id=tree.need_text(original, "OrgnlMsgId"),
+        original_message_name=tree.need_text(original, "OrgnlMsgNmId"),
         group_status=group,
         statuses=tuple(statuses),
         group_reason_code=code,
@@ -253,9 +253,9 @@ def read_002(raw: bytes) -> PaymentStatusReport:
 
 
 def _status(item: etree._Element, payment_id: str | None, inherited: str | None) -> PaymentStatus:
-    status = iso.text(item, "TxSts") or inherited
+    status = tree.text(item, "TxSts") or inherited
     if status is None:
-        raise refusal("document_element_missing", xml.place(item, "TxSts"), element="TxSts")
+        raise refusal("document_element_missing", tree.place(item, "TxSts"), element="TxSts")
     code, reason = _read_reason(item)
     return PaymentStatus(
         end_to_end_id=iso.reference(item, "OrgnlEndToEndId"),
@@ -264,12 +264,12 @@ def _status(item: etree._Element, payment_id: str | None, inherited: str | None)
         reason=reason,
         instruction_id=iso.reference(item, "OrgnlInstrId"),
         payment_information_id=payment_id,
-        uetr=iso.text(item, "OrgnlUETR"),
-        bank_transaction_id=iso.text(item, "AcctSvcrRef"),
+        uetr=tree.text(item, "OrgnlUETR"),
+        bank_transaction_id=tree.text(item, "AcctSvcrRef"),
     )
 
 
 def _read_reason(element: etree._Element) -> tuple[str | None, str | None]:
-    code = iso.text(element, "StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry")
-    texts = [text for item in element.findall("StsRsnInf/AddtlInf") if (text := xml.text_of(item))]
+    code = tree.text(element, "StsRsnInf/Rsn/Cd", "StsRsnInf/Rsn/Prtry")
+    texts = [text for item in element.findall("StsRsnInf/AddtlInf") if (text := tree.text_of(item))]
     return code, "".join(texts) or None

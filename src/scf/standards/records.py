@@ -159,8 +159,9 @@ class Invoice:
         if self.payee is None:
             return False
         same_name = bool(self.payee.name) and self.payee.name.casefold().split() == self.seller.name.casefold().split()
-        mine = {item.value for item in self.seller.identifiers if item.value}
-        theirs = {item.value for item in self.payee.identifiers if item.value}
+        # A SEPA creditor identifier (BT-90) says how one is paid, not who one is.
+        mine = {item.value for item in self.seller.identifiers if item.value and item.scheme != "SEPA"}
+        theirs = {item.value for item in self.payee.identifiers if item.value and item.scheme != "SEPA"}
         if mine and theirs:
             return not mine & theirs
         return not same_name

@@ -7,13 +7,9 @@ declaration is refused before any parser runs, whatever the encoding.
 from __future__ import annotations
 
 import re
-from datetime import date, datetime
-from decimal import Decimal, InvalidOperation
 
 from lxml import etree
 
-from scf.kernel.money import currency, parse_minor
-from scf.kernel.problems import Problem
 from scf.standards.refusals import refusal
 
 MAX_BYTES = 64 * 2**20
@@ -40,12 +36,6 @@ _ENCODINGS = {
 _DECLARATION = re.compile(r"<\?xml\s+version\s*=\s*[\"'][^\"']{1,8}[\"']([^>]{0,200}?)\?>")
 _ENCODING = re.compile(r"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _MISC = re.compile(r"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
-_NUMBER = re.compile(r"[+-]?(\d{1,30}(\.\d{0,20})?|\.\d{1,20})")
-_DATE = re.compile(r"(\d{4}-\d{2}-\d{2})(Z|[+-]\d{2}:\d{2})?")
-_DATE_TIME = re.compile(
-    r"(\d{4}-\d{2}-\d{2}T\d{2}:\d{2}:\d{2})(\.\d{1,9})?(Z|[+-]\d{2}:\d{2})?",
-)
-_NAMESPACE = re.compile(r"\{[^}]*\}")
 _PARSER_LIMITS = ("huge", "excessive depth", "maximum", "too long", "amplification")
 
 
@@ -126,96 +116,12 @@ def _refuse_depth(root: etree._Element) -> None:
             raise refusal("document_too_deep", f"line {element.sourceline}", limit=MAX_DEPTH)
 
 
-def strip_namespace(root: etree._Element) -> str:
-    """Remove the root's namespace from every element that has it and return it; other namespaces stay.
+def strip_namespaces(root: etree._Element, *namespaces: str) -> None:
+    """Remove these namespaces from every element that has one of them; others stay and so remain strangers.
 
-    For formats whose namespace carries a version (ISO 20022): one reader serves them all.
+    Paths become plain names, and formats whose namespace carries a version (ISO 20022) need one reader only.
     """
-    namespace = etree.QName(root).namespace or ""
-    prefix = f"{{{namespace}}}"
-    if namespace:
+    for namespace in namespaces:
+        prefix = f"{{{namespace}}}"
         for element in root.iter(prefix + "*"):
             element.tag = str(element.tag)[len(prefix) :]
-    return namespace
-
-
-def place(element: etree._Element, below: str = "") -> str:
-    """Where `element` stands: its path without namespaces, and its line."""
-    path = _NAMESPACE.sub("", element.getroottree().getelementpath(element))
-    root = etree.QName(element.getroottree().getroot()).localname
-    full = root if path == "." else f"{root}/{path}"
-    return f"{full}/{below} (line {element.sourceline})" if below else f"{full} (line {element.sourceline})"
-
-
-def text_of(element: etree._Element | None) -> str | None:
-    """Own text of an element without outer blanks; None where absent or empty."""
-    if element is None or element.text is None:
-        return None
-    return element.text.strip() or None
-
-
-def number(element: etree._Element) -> Decimal:
-    """Exact decimal of an element. Raises Problem `document_number_wrong`."""
-    text = text_of(element) or ""
-    if not _NUMBER.fullmatch(text):
-        raise refusal("document_number_wrong", place(element), text=text)
-    try:
-        return Decimal(text)
-    except InvalidOperation as error:  # pragma: no cover - the pattern leaves nothing to fail
-        raise refusal("document_number_wrong", place(element), text=text) from error
-
-
-def money(element: etree._Element, code: str) -> int:
-    """Minor units of an element in currency `code`; more decimals than the currency has are refused.
-
-    Raises Problem `document_number_wrong`, `document_amount_too_fine`, `document_amount_too_large`.
-    """
-    exact = number(element)
-    try:
-        return parse_minor(exact, code)
-    except Problem as problem:
-        if problem.code == "too_many_decimals":
-            digits = currency(code).digits
-            raise refusal(
-                "document_amount_too_fine", place(element), text=str(exact), currency=code, digits=digits
-            ) from problem
-        raise refusal("document_amount_too_large", place(element), text=str(exact)) from problem
-
-
-def known_currency(code: str | None, where: str) -> str:
-    """An ISO 4217 code this installation knows. Raises Problem `document_currency_unknown`."""
-    try:
-        return currency(code or "").code
-    except Problem as problem:
-        raise refusal("document_currency_unknown", where, currency=code or "") from problem
-
-
-def day(element: etree._Element) -> date:
-    """The calendar day of an ISO date or date-time, as written (its own zone). Raises Problem `document_date_wrong`."""
-    text = text_of(element) or ""
-    found = _DATE.fullmatch(text) or _DATE_TIME.fullmatch(text)
-    try:
-        if found is None:
-            raise ValueError(text)
-        return date.fromisoformat(found.group(1)[:10])
-    except ValueError as error:
-        raise refusal("document_date_wrong", place(element), text=text) from error
-
-
-def moment(element: etree._Element) -> datetime:
-    """An ISO 8601 date-time, naive where the document gives no zone. Raises Problem `document_date_wrong`."""
-    text = text_of(element) or ""
-    try:
-        return parse_moment(text)
-    except ValueError as error:
-        raise refusal("document_date_wrong", place(element), text=text) from error
-
-
-def parse_moment(text: str) -> datetime:
-    """An ISO 8601 date-time of seconds or finer. Raises ValueError."""
-    found = _DATE_TIME.fullmatch(text)
-    if found is None:
-        raise ValueError(text)
-    fraction = (found.group(2) or ".")[:7].ljust(7, "0")
-    zone = (found.group(3) or "").replace("Z", "+00:00")
-    return datetime.fromisoformat(found.group(1) + fraction + zone)
