@@ -15,6 +15,7 @@ from typing import Any
 import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, event
 from sqlalchemy.engine import URL, Dialect, make_url
+from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
 from scf.kernel.problems import Problem
@@ -61,6 +62,16 @@ def open_engine(url: str) -> Engine:
 def is_postgresql(bind: Engine | Connection) -> bool:
     """Whether the database behind `bind` is PostgreSQL."""
     return bind.dialect.name == "postgresql"
+
+
+def trouble_of(error: DBAPIError) -> Problem | None:
+    """The problem behind a full disk or a damaged file, else None."""
+    text = str(error.orig)
+    if "disk is full" in text or getattr(error.orig, "sqlstate", None) == "53100":
+        return Problem("database_full")
+    if "malformed" in text or "not a database" in text or getattr(error.orig, "sqlstate", None) == "XX001":
+        return Problem("database_damaged")
+    return None
 
 
 def _open_sqlite(url: URL) -> Engine:

@@ -115,7 +115,7 @@ class SqlJournal(Generic[T]):
                 connection.execute(sa.insert(table_of(RelayEntry)), fresh)
             return [self._entry(**known[reference]) for reference in references]
 
-        return run(self._engine, work)
+        return run(self._engine, work, alone=f"relay {chain_id}")
 
     def mark(self, chain_id: int, mined: Sequence[tuple[str, int]]) -> None:
         """Note (reference, block number) of transactions that are mined."""
@@ -177,7 +177,7 @@ class SqlJournal(Generic[T]):
                 )
             )
 
-        run(self._engine, work)
+        run(self._engine, work, alone=f"relay {entry.chain_id}")
 
     def next_nonce(self, chain_id: int, sender: str, first_free: int) -> int:
         """The nonce the next new entry would take."""

@@ -15,7 +15,7 @@ from sqlmodel import Field, SQLModel, col
 
 from scf.kernel.problems import Problem
 from scf.store.books import book_tables
-from scf.store.engine import is_postgresql
+from scf.store.engine import is_postgresql, trouble_of
 from scf.store.migrations import SCHEMA_VERSION, upgrade_from
 
 M = TypeVar("M", bound=type[SQLModel])
@@ -78,12 +78,16 @@ def table_digest(table: Table, engine: Engine) -> str:
 
 def _prepare(engine: Engine, *, upgrade: bool) -> int:
     try:
-        with engine.begin() as connection:
+        options = {"isolation_level": "READ COMMITTED"} if is_postgresql(engine) else {}  # see what others made first
+        with engine.execution_options(**options).begin() as connection:
             if is_postgresql(connection):
                 connection.execute(sa.select(sa.func.pg_advisory_xact_lock(_LOCK)))
             return _prepare_within(connection, engine, upgrade=upgrade)
-    except sa.exc.OperationalError as error:
-        raise Problem("database_unreachable", reason=str(error.orig).splitlines()[0][:120]) from error
+    except sa.exc.DBAPIError as error:
+        problem = trouble_of(error)
+        if problem is None and not isinstance(error, sa.exc.OperationalError):
+            raise
+        raise problem or Problem("database_unreachable", reason=str(error.orig).splitlines()[0][:120]) from error
 
 
 def _prepare_within(connection: Connection, engine: Engine, *, upgrade: bool) -> int:
@@ -137,7 +141,7 @@ def _guard(table: Table, connection: Connection, **_: object) -> None:
         return
     connection.exec_driver_sql(
         "CREATE OR REPLACE FUNCTION scf_append_only() RETURNS trigger LANGUAGE plpgsql AS "
-        "$$ BEGIN RAISE EXCEPTION 'append-only: %', TG_TABLE_NAME USING ERRCODE = 'restrict_violation'; END $$"
+        "$$ BEGIN RAISE EXCEPTION USING MESSAGE = 'append-only: ' || TG_TABLE_NAME, ERRCODE = '23001'; END $$"
     )
     connection.exec_driver_sql(
         f"CREATE OR REPLACE TRIGGER {name}_no_change BEFORE UPDATE OR DELETE ON {name} "
