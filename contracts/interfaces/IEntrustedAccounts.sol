@@ -182,6 +182,12 @@ interface IEntrustedAccounts {
             uint64 refunded
         );
     function dutyOf(uint64 accountId, address who) external view returns (uint8);
+    /// @notice The cumulative value this attestor or approver has supported.
+    function upToOf(uint64 accountId, uint8 stage, address who) external view returns (uint64);
+    /// @notice Disputed value that a decision let go or sent back, not yet executed by the bank.
+    function grantedOf(uint64 accountId, uint8 stage) external view returns (uint64 toRelease, uint64 toRefund);
+    function isPaymentUsed(address bank, bytes32 paymentId) external view returns (bool);
+    function isReferenceUsed(address bank, bytes32 bankReference) external view returns (bool);
     function accountCount() external view returns (uint64);
     function quorumNonce() external view returns (uint256);
 }

@@ -64,6 +64,11 @@ interface IMembers {
     // By fact, anyone: the receivable is unpaid after its maturity.
     function haltOverdue(uint64 receivableId) external;
 
+    /// @notice Anyone: pushes the words of these members again, for contracts connected after they were enrolled.
+    function sync(address[] calldata who) external;
+
+    function operatorList() external view returns (address[] memory);
+    function targetList() external view returns (address[] memory);
     function wordOf(address member) external view returns (uint256);
     function keyOf(address member) external view returns (address);
     function organisationOf(address member) external view returns (uint32);

@@ -222,6 +222,9 @@ interface IReceivables {
     // Pushed by Members alone.
     function setMember(address member, uint256 word, uint64 limit) external;
 
+    /// @notice `Members` alone, on anybody's report: marks a receivable that is unpaid after its maturity, once.
+    function flagOverdue(uint64 receivableId) external returns (address obligor);
+
     // Views; ERC-3525's words, without claiming its conformance.
     function ownerOf(uint256 noteId) external view returns (address);
     function slotOf(uint256 noteId) external pure returns (uint256);
@@ -253,6 +256,26 @@ interface IReceivables {
     function receivableOf(bytes32 fingerprint) external view returns (uint64);
     function exposureOf(address obligor) external view returns (uint64 limit, uint64 used);
     function isOverdue(uint64 receivableId) external view returns (bool);
+    /// @notice How many receivables of this obligor were reported overdue and are not yet paid.
+    function overdueOf(address obligor) external view returns (uint256);
+    /// @notice One payment round: what came in, what it was shared over, and what is not yet handed on.
+    function roundOf(uint64 receivableId, uint16 round)
+        external
+        view
+        returns (
+            uint64 principal,
+            uint64 interest,
+            uint64 base,
+            uint64 baseLeft,
+            uint64 principalLeft,
+            uint64 interestLeft
+        );
+    /// @notice The number of partial rounds this note has been settled in.
+    function settledRoundsOf(uint256 noteId) external view returns (uint256);
+    /// @notice What a financing lock waits for: the bank that attests, and the net amount agreed.
+    function lockOf(uint256 noteId) external view returns (address payingBank, uint64 net);
+    function isQuoteUsed(bytes32 quoteHash) external view returns (bool);
+    function isReferenceUsed(address bank, bytes32 bankReference) external view returns (bool);
     function quorumNonce() external view returns (uint256);
     function receivableCount() external view returns (uint64);
 }

@@ -1,0 +1,38 @@
+// SPDX-License-Identifier: Apache-2.0
+pragma solidity 0.8.30;
+
+import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
+import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
+import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Errors} from "../libraries/Errors.sol";
+
+/// @title SignedActs: each party signs its own act, anyone may relay it.
+abstract contract SignedActs is EIP712 {
+    /// @dev An empty signature means that the key itself calls.
+    function _requireAct(address key, bytes32 structHash, uint40 deadline, bytes calldata signature) internal view {
+        _requireInTime(deadline);
+        if (signature.length == 0) _requireCaller(key);
+        else _requireSignature(key, structHash, signature);
+    }
+
+    function _requireInTime(uint40 deadline) internal view {
+        if (block.timestamp > deadline) revert Errors.SignatureExpired(deadline);
+    }
+
+    function _requireCaller(address key) internal view {
+        if (msg.sender != key || key == address(0)) revert Errors.NotAuthorised(key);
+    }
+
+    /// @dev ECDSA first: a contract's code is only asked when recovery does not give the key.
+    function _requireSignature(address key, bytes32 structHash, bytes calldata signature) internal view {
+        bytes32 digest = _hashTypedDataV4(structHash);
+        if (key == address(0)) revert Errors.NotAuthorised(key);
+        if (signature.length == 65) {
+            (address signer,,) = ECDSA.tryRecover(
+                digest, uint8(signature[64]), bytes32(signature[0:32]), bytes32(signature[32:64])
+            );
+            if (signer == key) return;
+        }
+        if (!SignatureChecker.isValidERC1271SignatureNow(key, digest, signature)) revert Errors.NotAuthorised(key);
+    }
+}
