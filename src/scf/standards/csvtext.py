@@ -1,0 +1,135 @@
+"""The text of a CSV file: encoding, delimiter and line ending detected, rows parsed strictly."""
+
+from __future__ import annotations
+
+import csv
+import io
+import itertools
+import re
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from charset_normalizer import from_bytes
+
+from scf.standards.csvmapping import TableMapping
+from scf.standards.refusals import refusal
+
+MAX_BYTES = 256 * 2**20
+_DELIMITERS = (",", ";", "\t", "|")
+_OTHERS = ["gb18030", "big5", "cp1252", "cp1250", "cp1251", "shift_jis", "euc_kr", "latin_1"]
+_ALLOWED = frozenset(("utf-8", "utf-8-sig", "utf-16", "gbk", "gb2312", *_OTHERS, "iso-8859-1", "iso-8859-15", "ascii"))
+
+
+NumberedRows = Iterator[tuple[int, list[str]]]
+
+
+@dataclass(frozen=True, slots=True)
+class Dialect:
+    """How the file is written."""
+
+    encoding: str
+    delimiter: str
+    line_ending: str
+
+
+def sniff(raw: bytes, mapping: TableMapping | None = None) -> Dialect:
+    """Encoding, delimiter and line ending of `raw`; what the mapping fixes is taken from it.
+
+    Raises Problem `document_empty`, `document_too_large`, `document_encoding_unreadable` or `table_unreadable`.
+    """
+    if len(raw) > MAX_BYTES:
+        raise refusal("document_too_large", "document", limit_mib=MAX_BYTES // 2**20)
+    if not raw.strip(b" \t\r\n\xef\xbb\xbf"):
+        raise refusal("document_empty", "document")
+    encoding = _encoding(raw, mapping.encoding if mapping else None)
+    text = _decode(raw[:65_536], encoding, is_whole=len(raw) <= 65_536)
+    if "\x00" in text:
+        raise refusal("table_unreadable", "document", detail="NUL")
+    endings = {"\r\n": text.count("\r\n"), "\n": text.count("\n"), "\r": text.count("\r")}
+    endings["\n"] -= endings["\r\n"]
+    endings["\r"] -= endings["\r\n"]
+    ending = max(endings, key=lambda item: endings[item])
+    delimiter = mapping.delimiter if mapping and mapping.delimiter else _delimiter(text, mapping)
+    if len(delimiter) != 1:
+        raise refusal("table_unreadable", "document", detail=f"delimiter {delimiter}")
+    return Dialect(encoding, delimiter, ending)
+
+
+def _encoding(raw: bytes, fixed: str | None) -> str:
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if fixed is not None:
+        if fixed.lower() not in _ALLOWED:
+            raise refusal("document_encoding_unreadable", "document", encoding=fixed)
+        return fixed
+    try:
+        raw.decode("utf-8")
+        return "utf-8"
+    except UnicodeDecodeError:
+        best = from_bytes(raw[:65_536], cp_isolation=_OTHERS).best()
+    if best is None:
+        raise refusal("document_encoding_unreadable", "document", encoding="?")
+    return best.encoding
+
+
+def _decode(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
+    try:
+        return raw.decode(encoding, "strict" if is_whole else "ignore")
+    except (UnicodeError, LookupError) as error:
+        raise refusal("document_encoding_unreadable", "document", encoding=encoding) from error
+
+
+def _delimiter(text: str, mapping: TableMapping | None) -> str:
+    """The delimiter under which the mapping's columns are found, else the one that cuts rows most evenly."""
+    wanted = {item.source for item in mapping.columns} if mapping else set()
+
+    def score(delimiter: str) -> tuple[int, int, int]:
+        skip = mapping.header_row - 1 if mapping else 0
+        try:
+            reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter)
+            rows = list(itertools.islice(reader, skip, skip + 20))
+        except csv.Error:
+            return (0, 0, 0)
+        if not rows:
+            return (0, 0, 0)
+        even = sum(len(row) == len(rows[0]) for row in rows[1:]) if len(rows[0]) > 1 else 0
+        return (len(wanted & {cell.strip() for cell in rows[0]}), even, len(rows[0]))
+
+    return max(_DELIMITERS, key=score)
+
+
+def parse_rows(
+    raw: bytes, dialect: Dialect, header_row: int
+) -> tuple[tuple[str, ...], Iterator[tuple[int, list[str]]]]:
+    """The header and the numbered rows below it (row numbers as a spreadsheet shows them).
+
+    Raises Problem `document_encoding_unreadable` or `table_unreadable`, also while rows are taken.
+    """
+    text = _decode(raw, dialect.encoding)
+    if "\x00" in text:
+        raise refusal("table_unreadable", "document", detail="NUL")
+    numbered = _numbered(text, dialect.delimiter)
+    header: list[str] = []
+    for number, cells in numbered:
+        if number == header_row:
+            header = cells
+            break
+    if not any(header):
+        raise refusal("table_unreadable", f"row {header_row}", detail="no header")
+    return tuple(re.sub(r"\s+", " ", cell).strip() for cell in header), numbered
+
+
+def _numbered(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+    number = 0
+    while True:
+        number += 1
+        try:
+            cells = next(reader)
+        except StopIteration:
+            return
+        except csv.Error as error:
+            raise refusal("table_unreadable", f"row {number}", detail=str(error)) from error
+        yield number, cells
