@@ -9,7 +9,7 @@ from scf.kernel.problems import Problem
 from scf.ledger.types import Block, Call, Header, Log, Proof, Receipt
 
 
-class Reverted(Exception):  # noqa: N818 — a result of the contract, not a fault
+class Reverted(Exception):
     """A read-only call ended in a revert; `data` is what the contract returned."""
 
     def __init__(self, data: bytes) -> None:

@@ -1,0 +1,324 @@
+"""The ledger over JSON-RPC: sends to every node, follows until mined, survives nodes that die, lag or talk nonsense."""
+
+from __future__ import annotations
+
+import threading
+import time
+from collections.abc import Collection, Iterator, Sequence
+from typing import Any
+
+from scf.kernel.clock import Clock
+from scf.kernel.problems import Problem
+from scf.ledger.hashing import keccak
+from scf.ledger.protocol import NotAccepted, Reverted
+from scf.ledger.rpc.formats import block_of, header_of, log_of, number, proof_of, quantity, raw, receipt_of
+from scf.ledger.rpc.nodes import Nodes
+from scf.ledger.rpc.transport import HttpTransport, RpcError, Transport, TransportError
+from scf.ledger.signing import checksum
+from scf.ledger.types import Block, Call, Header, Log, Proof, Receipt
+
+_KNOWN = ("already known", "known transaction", "alreadyknown", "already imported", "transaction already")
+_LATER = ("txpool is full", "pool is full", "limit exceeded", "too many", "timeout")
+_LOG_SPAN = 2_000
+_TIMES_KEPT = 50_000
+
+
+class RpcLedger:
+    """A network of Ethereum nodes behind the ledger protocol.
+
+    Args:
+        places: URLs (or ready transports) of nodes of one network, in order of preference.
+        clock: not used for blocks, which take their time from the network; kept so that engines open alike.
+        chain_id: expected chain id; None takes what the first node says.
+        confirmations: blocks that must follow a block before `submit` answers; 0 for networks with finality.
+        patience_s: seconds to go on trying when no node answers.
+        mining_s: seconds to wait for a transaction to be mined before `ledger_not_mined_yet`.
+
+    Raises Problem `ledger_unreachable`, `ledger_wrong_chain`.
+    """
+
+    def __init__(
+        self,
+        places: Sequence[str | Transport],
+        clock: Clock | None = None,
+        *,
+        chain_id: int | None = None,
+        confirmations: int = 0,
+        patience_s: float = 10.0,
+        mining_s: float = 60.0,
+        poll_s: float = 0.05,
+    ) -> None:
+        transports = [HttpTransport(place) if isinstance(place, str) else place for place in places]
+        self._expected = chain_id
+        self._genesis: bytes | None = None
+        self._nodes = Nodes(transports, self._check_node, patience_s=patience_s)
+        self._confirmations = confirmations
+        self._mining_s = mining_s
+        self._poll_s = poll_s
+        self._times: dict[bytes, int] = {}
+        self._seen = -1
+        self._identity = threading.RLock()
+        self._chain_id = number(self._nodes.ask("eth_chainId"))
+        if chain_id is not None and self._chain_id != chain_id:
+            raise Problem("ledger_wrong_chain", found=self._chain_id, expected=chain_id)
+        self._expected = self._chain_id
+
+    def _check_node(self, transport: Transport) -> None:
+        """A node is used only if it has our chain id and our genesis."""
+        found, genesis = transport.ask([("eth_chainId", []), ("eth_getBlockByNumber", ["0x0", False])])
+        if isinstance(found, RpcError) or isinstance(genesis, RpcError) or not genesis:
+            raise TransportError("the node does not tell its chain id and genesis")
+        with self._identity:
+            if self._genesis is None:
+                self._genesis = raw(genesis["hash"])
+                return
+            if number(found) != self._expected or raw(genesis["hash"]) != self._genesis:
+                raise TransportError("the node belongs to another chain")
+
+    @property
+    def chain_id(self) -> int:
+        """EIP-155 chain id."""
+        return self._chain_id
+
+    @property
+    def genesis_hash(self) -> bytes:
+        """Hash of block 0."""
+        return self._genesis or self.header(0).hash
+
+    def request(self, method: str, *params: Any) -> Any:
+        """Any JSON-RPC request, for what the protocol does not cover. Raises RpcError or Problem."""
+        return self._nodes.ask(method, *params)
+
+    def status(self) -> list[dict[str, Any]]:
+        """How each node is doing."""
+        self._nodes.survey()
+        return self._nodes.status()
+
+    def head(self) -> Header:
+        """See `Ledger.head`. A node that fell behind what was already seen is passed over where another is not."""
+        block = self._nodes.ask("eth_getBlockByNumber", "latest", False)
+        if block is None or (number(block["number"]) < self._seen and len(self._nodes.nodes) > 1):
+            self._nodes.survey()
+            self._nodes.prefer(self._seen)
+            block = self._nodes.ask("eth_getBlockByNumber", "latest", False)
+        header = header_of(block)
+        self._seen = max(self._seen, header.number)
+        return header
+
+    def header(self, number: int) -> Header:
+        """See `Ledger.header`."""
+        block = self._nodes.ask("eth_getBlockByNumber", quantity(number), False)
+        if block is None:
+            raise Problem("ledger_unknown_block", number=number)
+        return header_of(block)
+
+    def block(self, number: int) -> Block:
+        """See `Ledger.block`. What the node says is checked against the header's roots."""
+        block = self._nodes.ask("eth_getBlockByNumber", quantity(number), True)
+        if block is None:
+            raise Problem("ledger_unknown_block", number=number)
+        hashes = [item["hash"] for item in block["transactions"]]
+        receipts = self._answers([("eth_getTransactionReceipt", [key]) for key in hashes])
+        return block_of(block, receipts)
+
+    def receipt(self, transaction_hash: bytes) -> Receipt | None:
+        """See `Ledger.receipt`."""
+        return self._receipts([transaction_hash]).get(transaction_hash)
+
+    def submit(self, raws: Sequence[bytes]) -> list[Receipt]:
+        """See `Ledger.submit`. Every node gets every transaction; what stays unmined is sent again.
+
+        Raises Problem `ledger_not_mined_yet` (money moved: unknown) when the network does not mine in time.
+        """
+        by_hash = {keccak(item): item for item in raws}
+        reasons = self._send(by_hash)
+        found = self._follow(by_hash, reasons)
+        if reasons:
+            raise NotAccepted(found, reasons)
+        return [found[keccak(item)] for item in raws]
+
+    def _send(self, by_hash: dict[bytes, bytes]) -> dict[bytes, str]:
+        """Offer transactions to all nodes; reasons of those that no node takes and that are not mined either."""
+        keys = list(by_hash)
+        requests = [("eth_sendRawTransaction", ["0x" + by_hash[key].hex()]) for key in keys]
+        offers = self._nodes.broadcast(requests)
+        refused: dict[bytes, str] = {}
+        for at, key in enumerate(keys):
+            answers = [offer[at] for offer in offers]
+            errors = [answer for answer in answers if isinstance(answer, RpcError)]
+            texts = [error.message.lower() for error in errors]
+            if len(errors) == len(answers) and not any(part in text for text in texts for part in (*_KNOWN, *_LATER)):
+                refused[key] = errors[0].message
+        mined = self._receipts(list(refused))
+        return {key: reason for key, reason in refused.items() if key not in mined}
+
+    def _follow(self, by_hash: dict[bytes, bytes], reasons: dict[bytes, str]) -> dict[bytes, Receipt]:
+        """Wait for receipts and confirmations, sending again what the network may have lost."""
+        give_up = time.monotonic() + self._mining_s
+        resend_at, pause = time.monotonic() + 2.0, self._poll_s
+        found: dict[bytes, Receipt] = {}
+        nudged = False
+        while True:
+            missing = [key for key in by_hash if key not in found and key not in reasons]
+            if not missing:
+                found = self._confirmed(found)
+                if len(found) + len(reasons) == len(by_hash):
+                    return found
+                continue
+            fresh = self._receipts(missing)
+            found.update(fresh)
+            if fresh:
+                give_up = time.monotonic() + self._mining_s
+                continue
+            if time.monotonic() > give_up:
+                raise Problem("ledger_not_mined_yet", money_moved="unknown", seconds=int(self._mining_s))
+            if not nudged:
+                self._nudge()
+                nudged = True
+            elif time.monotonic() > resend_at:
+                reasons.update(self._send({key: by_hash[key] for key in missing}))
+                resend_at, nudged = time.monotonic() + 3.0, False
+            time.sleep(pause)
+            pause = min(pause * 1.5, 1.0)
+
+    def _nudge(self) -> None:
+        """Development nodes can miss the wake-up of a fast sender: ask them to mine; others do not know this."""
+        if not hasattr(self, "_development"):
+            try:
+                self._development = str(self._nodes.ask("web3_clientVersion")).lower().startswith(("anvil", "hardhat"))
+            except RpcError:
+                self._development = False
+        if self._development:
+            self._nodes.ask("evm_mine")
+
+    def _confirmed(self, found: dict[bytes, Receipt]) -> dict[bytes, Receipt]:
+        """Receipts whose block still is in the chain once enough blocks follow it; the others must be found again."""
+        if not self._confirmations or not found:
+            return found
+        newest = max(receipt.block_number for receipt in found.values())
+        give_up = time.monotonic() + self._mining_s
+        while self.head().number < newest + self._confirmations:
+            if time.monotonic() > give_up:
+                raise Problem("ledger_not_mined_yet", money_moved="unknown", seconds=int(self._mining_s))
+            time.sleep(self._poll_s)
+        hashes = {n: self.header(n).hash for n in {receipt.block_number for receipt in found.values()}}
+        return {key: receipt for key, receipt in found.items() if hashes[receipt.block_number] == receipt.block_hash}
+
+    def call(self, call: Call, *, sender: str | None = None, at: int | None = None) -> bytes:
+        """See `Ledger.call`. Without `at` the node answers at its newest block, time included."""
+        request: dict[str, Any] = {"data": "0x" + call.data.hex()}
+        if call.to:
+            request["to"] = call.to
+        if sender:
+            request["from"] = sender
+        try:
+            return raw(self._nodes.ask("eth_call", request, "latest" if at is None else quantity(at)))
+        except RpcError as error:
+            data = _revert_data(error)
+            if data is None:
+                raise Problem("ledger_bad_answer", function=call.function, detail=str(error)) from error
+            raise Reverted(data) from error
+
+    def logs(self, first: int, last: int, addresses: Collection[str] | None = None) -> Iterator[Log]:
+        """See `Ledger.logs`. Spans that a node finds too long are halved."""
+        chosen = None if addresses is None else [checksum(bytes.fromhex(a[2:])) for a in addresses]
+        if chosen is not None and not chosen:
+            return
+        last = min(last, self.head().number)
+        start, span = first, _LOG_SPAN
+        while start <= last:
+            end = min(start + span - 1, last)
+            request: dict[str, Any] = {"fromBlock": quantity(start), "toBlock": quantity(end)}
+            if chosen is not None:
+                request["address"] = chosen
+            try:
+                items = self._nodes.ask("eth_getLogs", request)
+            except RpcError as error:
+                if span == 1:
+                    raise Problem("ledger_bad_answer", function="eth_getLogs", detail=str(error)) from error
+                span = max(1, span // 2)
+                continue
+            times = self._times_of({raw(item["blockHash"]) for item in items})
+            items.sort(key=lambda item: (number(item["blockNumber"]), number(item["logIndex"])))
+            for item in items:
+                yield log_of(item, times[raw(item["blockHash"])])
+            start = end + 1
+
+    def proof(self, address: str, slots: Sequence[int] = (), at: int | None = None) -> Proof:
+        """See `Ledger.proof`."""
+        header = self.head() if at is None else self.header(at)
+        keys = ["0x" + slot.to_bytes(32, "big").hex() for slot in slots]
+        try:
+            return proof_of(self._nodes.ask("eth_getProof", address, keys, quantity(header.number)), header)
+        except RpcError as error:
+            raise Problem("ledger_network_unsupported", method="eth_getProof", detail=str(error)) from error
+
+    def code(self, address: str) -> bytes:
+        """See `Ledger.code`."""
+        return raw(self._nodes.ask("eth_getCode", address, "latest"))
+
+    def nonce(self, address: str) -> int:
+        """See `Ledger.nonce`."""
+        return number(self._nodes.ask("eth_getTransactionCount", address, "latest"))
+
+    def close(self) -> None:
+        """See `Ledger.close`."""
+        self._nodes.close()
+
+    def __enter__(self) -> RpcLedger:
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+    def _answers(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+        answers = self._nodes.ask_all(requests)
+        for answer in answers:
+            if isinstance(answer, RpcError):
+                raise answer
+        return answers
+
+    def _receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
+        items = self._nodes.ask_all([("eth_getTransactionReceipt", ["0x" + key.hex()]) for key in hashes])
+        known = [item for item in items if item is not None and not isinstance(item, RpcError) and item["blockHash"]]
+        times = self._times_of({raw(item["blockHash"]) for item in known})
+        found = {}
+        for item in known:
+            key, block = raw(item["transactionHash"]), raw(item["blockHash"])
+            if block in times:
+                data = b"" if number(item["status"]) else self._reason(key, number(item["blockNumber"]))
+                found[key] = receipt_of(item, times[block], data)
+        return found
+
+    def _reason(self, transaction_hash: bytes, block: int) -> bytes:
+        """Why a mined transaction reverted: run again on the state before its block. Empty where that tells nothing."""
+        try:
+            item = self._nodes.ask("eth_getTransactionByHash", "0x" + transaction_hash.hex())
+            to = checksum(raw(item["to"])) if item["to"] else ""
+            call = Call(to, raw(item.get("input", item.get("data"))), "", "")
+            self.call(call, sender=checksum(raw(item["from"])), at=block - 1)
+        except Reverted as error:
+            return error.data
+        except (RpcError, Problem):
+            return b""
+        return b""
+
+    def _times_of(self, block_hashes: set[bytes]) -> dict[bytes, int]:
+        unknown = [key for key in block_hashes if key not in self._times]
+        if unknown:
+            if len(self._times) > _TIMES_KEPT:
+                self._times.clear()
+                unknown = list(block_hashes)
+            blocks = self._answers([("eth_getBlockByHash", ["0x" + key.hex(), False]) for key in unknown])
+            self._times.update({raw(b["hash"]): number(b["timestamp"]) for b in blocks if b is not None})
+        return {key: self._times[key] for key in block_hashes if key in self._times}
+
+
+def _revert_data(error: RpcError) -> bytes | None:
+    """Revert data of an `eth_call` error as geth, anvil and Besu give it; None when it was no revert."""
+    data = error.data
+    if isinstance(data, dict):
+        data = data.get("data", data.get("result"))
+    if isinstance(data, str) and data.startswith(("0x", "Reverted 0x")):
+        return bytes.fromhex(data.removeprefix("Reverted ")[2:])
+    return b"" if "revert" in error.message.lower() else None

@@ -1,0 +1,108 @@
+"""How requests reach a node: batched HTTP on kept-alive connections, or any provider of web3.py."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Any, Protocol
+
+import httpx
+
+Request = tuple[str, Sequence[Any]]
+"""Method and parameters."""
+
+
+class TransportError(Exception):
+    """The node did not answer, or not with what was asked for: try another one, or later."""
+
+
+class RpcError(Exception):
+    """The node answered with an error of its own."""
+
+    def __init__(self, code: int, message: str, data: Any = None) -> None:
+        self.code = code
+        self.message = message
+        self.data = data
+        super().__init__(f"{message} ({code})")
+
+
+class Transport(Protocol):
+    """Sends requests to one node."""
+
+    name: str
+
+    def ask(self, requests: Sequence[Request]) -> list[Any]:
+        """One result or RpcError for each request, in order. Raises TransportError when the node fails as a whole."""
+        ...
+
+    def close(self) -> None:
+        """Let go of connections."""
+        ...
+
+
+class HttpTransport:
+    """JSON-RPC 2.0 over HTTP; several requests go as one batch. No proxy of the environment is used."""
+
+    def __init__(self, url: str, *, timeout_s: float = 20.0) -> None:
+        self.name = url
+        self._client = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=3.0), trust_env=False)
+
+    def ask(self, requests: Sequence[Request]) -> list[Any]:
+        """See `Transport.ask`."""
+        body = [
+            {"jsonrpc": "2.0", "id": at, "method": method, "params": list(params)}
+            for at, (method, params) in enumerate(requests)
+        ]
+        try:
+            response = self._client.post(self.name, json=body if len(body) != 1 else body[0])
+            response.raise_for_status()
+            answers = response.json()
+        except (httpx.HTTPError, ValueError) as error:
+            raise TransportError(f"{type(error).__name__}: {error}"[:200]) from error
+        return _in_order(answers if isinstance(answers, list) else [answers], len(body))
+
+    def close(self) -> None:
+        """See `Transport.close`."""
+        self._client.close()
+
+
+class ProviderTransport:
+    """A provider of web3.py as transport, for example its eth-tester or IPC provider."""
+
+    def __init__(self, provider: Any) -> None:
+        from web3 import Web3  # late: a second of imports that plain HTTP does not need
+
+        self.name = str(provider)
+        self._provider = provider
+        self._web3: Any = Web3(provider)
+
+    def ask(self, requests: Sequence[Request]) -> list[Any]:
+        """See `Transport.ask`."""
+        return [self._one(method, params) for method, params in requests]
+
+    def _one(self, method: str, params: Sequence[Any]) -> Any:
+        try:
+            answer = self._provider.request_func(self._web3, self._web3.middleware_onion)(method, list(params))
+        except Exception as error:
+            return RpcError(-32000, str(error), getattr(error, "data", None))
+        return _result(answer)
+
+    def close(self) -> None:
+        """See `Transport.close`."""
+
+
+def _in_order(answers: list[Any], count: int) -> list[Any]:
+    by_id = {answer.get("id"): answer for answer in answers if isinstance(answer, dict)}
+    if len(by_id) == 1 and None in by_id and "error" in by_id[None]:
+        raise TransportError(str(by_id[None]["error"])[:200])
+    if set(by_id) != set(range(count)):
+        raise TransportError("the answers do not fit the questions")
+    return [_result(by_id[at]) for at in range(count)]
+
+
+def _result(answer: Any) -> Any:
+    error = answer.get("error")
+    if error is not None:
+        return RpcError(int(error.get("code", -32000)), str(error.get("message", "")), error.get("data"))
+    if "result" not in answer:
+        raise TransportError("an answer carries neither result nor error")
+    return answer["result"]
