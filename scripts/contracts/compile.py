@@ -56,7 +56,7 @@ def install_libraries() -> None:
     if npm is None:
         sys.exit("npm is needed once, to fetch the compiler and the library named in contracts/package.json")
     command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
-    subprocess.run(command, cwd=CONTRACTS, check=True)  # noqa: S603
+    subprocess.run(command, cwd=CONTRACTS, check=True)
 
 
 def find_compiler(shim: bool) -> Path:
