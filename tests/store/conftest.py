@@ -110,6 +110,16 @@ def postgresql_template(postgresql_cluster: str) -> str:
     return url.rsplit("/", 1)[1]
 
 
+@pytest.fixture(scope="session")
+def sqlite_template(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """An SQLite file that has the schema, to be copied."""
+    file = tmp_path_factory.mktemp("template") / "scf.db"
+    made = open_engine(f"sqlite:///{file}")
+    create_schema(made)
+    made.dispose()
+    return file
+
+
 @pytest.fixture(params=["sqlite", "postgresql"])
 def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
     """An empty database of each kind."""
@@ -122,8 +132,8 @@ def url(request: pytest.FixtureRequest, tmp_path: Path) -> str:
 def engine(request: pytest.FixtureRequest, tmp_path: Path) -> Iterator[Engine]:
     """An engine on a database with the schema, of each kind."""
     if request.param == "sqlite":
+        shutil.copy(request.getfixturevalue("sqlite_template"), tmp_path / "scf.db")
         made = open_engine(f"sqlite:///{tmp_path}/scf.db")
-        create_schema(made)
     else:
         template = request.getfixturevalue("postgresql_template")
         made = open_engine(_create_database(request.getfixturevalue("postgresql_cluster"), template))
