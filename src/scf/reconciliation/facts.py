@@ -7,11 +7,13 @@ so that a match made years ago can be made again.
 from __future__ import annotations
 
 import hashlib
+import json
 import re
-from dataclasses import dataclass, fields
+from dataclasses import astuple, dataclass, fields
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from typing import Any
 
 from scf.kernel.money import currency as currency_of
 from scf.kernel.problems import Problem
@@ -93,19 +95,51 @@ class Fact:
 
     def digest(self) -> str:
         """SHA-256 of what is said, by whom; not of the file it came in: a bank line said twice is one fact."""
-        said = tuple(getattr(self, name) for name in _SAID)
-        return hashlib.sha256(repr((NORMALISATION_VERSION, *said)).encode()).hexdigest()
+        said = {name: value for name, value in _said(self).items() if name not in _NOT_SAID}
+        return hashlib.sha256(_json({"normalisation": NORMALISATION_VERSION, **said}).encode()).hexdigest()
 
     def identity(self) -> str | None:
         """Digest of kind, source and own key or reference: a later fact with the same identity replaces this one."""
         own = self.key or self.reference
         if own is None:
             return None
-        said = (self.kind, self.source, own, self.order_reference if self.key is None else None)
-        return hashlib.sha256(repr(said).encode()).hexdigest()
+        said = [self.kind.value, self.source, own]
+        if self.key is None:  # a number of the firm's own, not of a bank's or an event's: others use it too
+            said += [self.order_reference or "", normalise_party(self.buyer) or "", normalise_party(self.seller) or ""]
+        return hashlib.sha256(_json(said).encode()).hexdigest()
 
 
-_SAID = tuple(f.name for f in fields(Fact) if f.name not in ("evidence_id", "trust", "applicant_can_write"))
+_DEFAULTS = {f.name: f.default for f in fields(Fact)}
+_NOT_SAID = {"evidence_id", "trust", "applicant_can_write"}
+_TUPLES = ("invoice_references", "mentions")
+
+
+def to_json(fact: Fact) -> str:
+    """The fact as JSON, without what it does not say."""
+    return _json(_said(fact))
+
+
+def _said(fact: Fact) -> dict[str, Any]:
+    said = {name: value for name, default in _DEFAULTS.items() if (value := getattr(fact, name)) != default}
+    if fact.lines:
+        said["lines"] = [astuple(line) for line in fact.lines]
+    return said
+
+
+def _json(value: object) -> str:
+    return json.dumps(value, ensure_ascii=False, separators=(",", ":"))
+
+
+def from_json(text: str) -> Fact:
+    """The fact that `to_json` wrote."""
+    said = json.loads(text)
+    said["kind"] = Kind(said["kind"])
+    for name in _TUPLES:
+        if name in said:
+            said[name] = tuple(said[name])
+    if "lines" in said:
+        said["lines"] = tuple(FactLine(*line) for line in said["lines"])
+    return Fact(**said)
 
 
 def check(fact: Fact) -> Fact:
