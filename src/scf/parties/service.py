@@ -93,6 +93,10 @@ class Parties:
         session.flush()
         return row
 
+    def find(self, session: Session, organisation_id: int) -> Organisation | None:
+        """An organisation by its number, or None."""
+        return session.get(Organisation, organisation_id)
+
     def seat(self, session: Session, address: str, organisation_id: int, duty: str) -> Seat:
         """Record that an address stands for an organisation; the same again changes nothing."""
         found = session.get(Seat, address)

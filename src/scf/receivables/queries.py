@@ -175,6 +175,15 @@ def payments_of(session: Session, receivable_id: int) -> Sequence[Payment]:
     ).all()
 
 
+def settlements_of(session: Session, receivable_id: int) -> Sequence[Settlement]:
+    """What each note received, by round and note."""
+    return session.exec(
+        select(Settlement)
+        .where(Settlement.receivable_id == receivable_id)
+        .order_by(col(Settlement.round), col(Settlement.note_id))
+    ).all()
+
+
 def weights_for_next_round(session: Session, receivable_id: int) -> dict[int, int]:
     """Value of each note (by id) as the next payment round sees it: earlier rounds taken off, settled yet or not."""
     principal_settled: dict[str, int] = dict(

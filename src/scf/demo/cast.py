@@ -1,0 +1,176 @@
+"""Who plays in the demonstration: invented firms, their seats, their roles and their publicly known demo keys."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from scf.app import OPERATOR_NAMES, App
+from scf.kernel.identifiers import make_uscc
+from scf.kernel.problems import Problem
+from scf.ledger.deploy import creation_code
+from scf.ledger.intents import quorum_digest
+from scf.parties.keys import KeyPair, demo_key
+from scf.parties.service import Enrolment, Role
+
+
+@dataclass(frozen=True, slots=True)
+class Firm:
+    """One invented organisation. `seats` are the duties that have a key of their own."""
+
+    code: str
+    name: str
+    size: str
+    uscc17: str
+    seats: tuple[tuple[str, Role], ...]
+    account: str
+    limit_minor: int = 0
+
+
+CORE, LOTUS, PINE, RIVER, STONE, STEEL = "core", "lotus", "pine", "river", "stone", "steel"
+HARBOUR, FARHILL, CIVIC, FAIRWAY, MEASURE, OPERATOR, AUDIT = (
+    "harbour",
+    "farhill",
+    "civic",
+    "fairway",
+    "measure",
+    "operator",
+    "audit",
+)
+_SUPPLIER = (("account", Role.SUPPLIER),)
+
+FIRMS = (
+    Firm(
+        CORE,
+        "北桥汽车 Northbridge Motors",
+        "large",
+        "91310000MA1FL0001",
+        (("account", Role.OBLIGOR | Role.SUPPLIER), ("approver", Role.APPROVER)),
+        "6200100000000000017",
+        5_000_000_000_00,
+    ),
+    Firm(LOTUS, "莲塘铸造 Lotus Pond Castings", "medium", "91320000MA1FL0002", _SUPPLIER, "6200200000000000025"),
+    Firm(PINE, "松溪机加工 Pine Creek Machining", "small", "91330000MA1FL0003", _SUPPLIER, "6200200000000000033"),
+    Firm(RIVER, "河湾模具 River Bend Tooling", "small", "91340000MA1FL0004", _SUPPLIER, "6200200000000000041"),
+    Firm(STONE, "石桥工坊 Stone Bridge Workshop", "micro", "91350000MA1FL0005", _SUPPLIER, "6200200000000000058"),
+    Firm(STEEL, "金岭钢材 Golden Ridge Steel", "medium", "91360000MA1FL0006", _SUPPLIER, "6200200000000000066"),
+    Firm(
+        HARBOUR,
+        "港湾银行 Harbour Bank",
+        "bank",
+        "91310000MA1FL0007",
+        (("account", Role.FINANCIER), ("credit-officer", Role.APPROVER)),
+        "6200300000000000074",
+    ),
+    Firm(
+        FARHILL,
+        "远山保理 Far Hill Factoring",
+        "large",
+        "91440000MA1FL0008",
+        (("account", Role.FINANCIER),),
+        "6200300000000000082",
+    ),
+    Firm(CIVIC, "市民银行 Civic Bank", "bank", "91310000MA1FL0009", (("account", Role.BANK),), "6200900000000000090"),
+    Firm(
+        FAIRWAY,
+        "顺途物流 Fairway Freight",
+        "medium",
+        "91310000MA1FL0010",
+        (("account", Role.ATTESTOR),),
+        "6200400000000000108",
+    ),
+    Firm(
+        MEASURE,
+        "准衡检验 True Measure Inspection",
+        "small",
+        "91310000MA1FL0011",
+        (("account", Role.ATTESTOR),),
+        "6200400000000000116",
+    ),
+    Firm(
+        OPERATOR,
+        "平台运营 Platform Operator",
+        "service",
+        "91310000MA1FL0012",
+        tuple((f"operator-{place}", Role.OPERATOR) for place in (1, 2, 3)),
+        "",
+    ),
+    Firm(AUDIT, "明镜审计 Clear Mirror Audit", "service", "91310000MA1FL0013", (("account", Role.AUDITOR),), ""),
+)
+"""The cast, in the order of their organisation numbers. Every one is invented."""
+
+CORE_KEYS = ("core-maker", "core-checker")
+
+
+def firm(code: str) -> Firm:
+    """The firm with this short code."""
+    return next(row for row in FIRMS if row.code == code)
+
+
+def seat_key(code: str, seat: str = "account") -> KeyPair:
+    """The demo key of a seat. The core enterprise's account has no key of its own: maker and checker sign for it."""
+    return demo_key(seat if code == OPERATOR else f"{code}-{seat}")
+
+
+def address(app: App, code: str, seat: str = "account") -> str:
+    """The ledger address of a seat."""
+    if (code, seat) == (CORE, "account"):
+        return quorum_account(app)
+    return seat_key(code, seat).address
+
+
+def quorum_account(app: App) -> str:
+    """The core enterprise's two-of-two account, deployed on first use."""
+    known = app.fact("demo:core-account")
+    if known is not None:
+        return known
+    owners = sorted((demo_key(name).address for name in CORE_KEYS), key=str.lower)
+    receipt = app.relayer.deploy("demo:core-account", creation_code("QuorumAccount", owners, 2))
+    if receipt.contract_address is None:
+        raise Problem("act_failed_on_ledger", act="deploy", reference="demo:core-account")
+    app.set_fact("demo:core-account", receipt.contract_address)
+    return receipt.contract_address
+
+
+def demo_signers(app: App, who: str) -> list[KeyPair]:
+    """The demo keys that sign for an address: maker and checker for the core enterprise, one key for all others.
+
+    Raises Problem `unknown_participant` for an address that is not of the cast.
+    """
+    if who == app.fact("demo:core-account"):
+        return [demo_key(name) for name in CORE_KEYS]
+    for row in FIRMS:
+        for seat, _ in row.seats:
+            if (row.code, seat) != (CORE, "account") and seat_key(row.code, seat).address == who:
+                return [seat_key(row.code, seat)]
+    raise Problem("unknown_participant", who=who)
+
+
+def enrol_cast(app: App) -> None:
+    """Register every firm and enrol its seats by operator quorum. A second call changes nothing."""
+    bank = address(app, CIVIC)
+    quorum_account(app)
+    enrolments = []
+    with app.desk.session() as session:
+        for number, row in enumerate(FIRMS, start=1):
+            if app.parties.find(session, number) is None:
+                app.parties.register(
+                    session, row.name, uscc=make_uscc(row.uscc17), size=row.size, organisation_id=number
+                )
+            for seat, role in row.seats:
+                member = address(app, row.code, seat)
+                app.parties.seat(session, member, number, seat)
+                obligor = Role.OBLIGOR in role
+                enrolments.append(
+                    Enrolment(
+                        member,
+                        number,
+                        role,
+                        limit_minor=row.limit_minor if obligor else 0,
+                        paying_bank=bank if obligor else None,
+                    )
+                )
+    if app.desk.sent("demo:enrol") is not None:
+        return
+    prepared = app.parties.prepare_enrolment(enrolments)
+    signatures = quorum_digest([demo_key(name).private for name in OPERATOR_NAMES[:2]], prepared.digest)
+    app.desk.relay([("demo:enrol", app.parties.enrolment_call(prepared.message, signatures))])
