@@ -15,17 +15,17 @@ import httpx
 import pytest
 
 ROOT = Path(__file__).resolve().parents[2]
-_PLACES = (
-    "build/anvil/node_modules/.bin/anvil",
-    "node_modules/.bin/anvil",
-)
+_PLACES = ("build/anvil/node_modules", "node_modules")
 
 
 def anvil_binary() -> str:
     """Path of anvil; skips the test where it is not installed."""
-    for place in (os.environ.get("SCF_ANVIL", ""), *(str(ROOT / place) for place in _PLACES)):
-        if place and Path(place).exists():
-            return place
+    chosen = os.environ.get("SCF_ANVIL", "")
+    if chosen and Path(chosen).exists():
+        return chosen
+    for place in _PLACES:  # the binary itself, not npm's launcher, so that ending the process ends the node
+        for binary in (ROOT / place / "@foundry-rs").glob("anvil-*/bin/anvil"):
+            return str(binary)
     found = shutil.which("anvil")
     if not found:
         pytest.skip("anvil is not installed (scripts/network/install_anvil.sh)")

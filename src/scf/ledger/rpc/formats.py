@@ -55,7 +55,7 @@ def header_of(block: Json) -> Header:
     fields += [raw(block["extraData"]), raw(block.get("mixHash") or bytes(32)), raw(block.get("nonce") or bytes(8))]
     for name, is_number in _LATER:
         if block.get(name) is None:
-            break
+            continue
         fields.append(integer(number(block[name])) if is_number else raw(block[name]))
     encoded = rlp_encode(fields)
     claimed = raw(block["hash"])
