@@ -1,0 +1,51 @@
+"""Banks work on business days; where nobody has published them, the calendar says so."""
+
+from __future__ import annotations
+
+from datetime import date, time
+
+import pytest
+
+from scf.bank.calendar import ChinaCalendar, EveryDay, business_day_from, execution_day
+from scf.kernel.problems import Problem
+
+CHINA = ChinaCalendar()
+CUT_OFF = time(17)
+
+
+def test_spring_festival_is_closed_and_its_shifted_saturday_open() -> None:
+    assert not CHINA.is_business_day(date(2026, 2, 17))
+    assert CHINA.is_business_day(date(2026, 2, 14))
+    assert business_day_from(CHINA, date(2026, 2, 15)) == date(2026, 2, 24)
+
+
+def test_a_year_nobody_published_is_unknown_and_said() -> None:
+    with pytest.raises(Problem) as refused:
+        CHINA.is_business_day(date(2031, 1, 6))
+    assert refused.value.code == "bank_calendar_unknown"
+    lenient = ChinaCalendar(beyond="weekdays", closed={date(2031, 1, 7)})
+    assert lenient.is_business_day(date(2031, 1, 6))
+    assert not lenient.is_published(date(2031, 1, 6))
+    assert not lenient.is_business_day(date(2031, 1, 7))
+    assert not lenient.is_business_day(date(2031, 1, 5))
+
+
+@pytest.mark.parametrize(
+    ("wanted", "received", "at", "expected"),
+    [
+        (date(2026, 3, 2), date(2026, 3, 2), time(16, 59), date(2026, 3, 2)),
+        (date(2026, 3, 2), date(2026, 3, 2), time(17), date(2026, 3, 3)),
+        (date(2026, 3, 6), date(2026, 3, 6), time(18), date(2026, 3, 9)),
+        (date(2026, 3, 7), date(2026, 3, 2), time(9), date(2026, 3, 9)),
+        (date(2026, 3, 1), date(2026, 3, 2), time(9), date(2026, 3, 2)),
+        (date(2026, 3, 4), date(2026, 3, 2), time(18), date(2026, 3, 4)),
+    ],
+)
+def test_an_order_is_executed_on_the_first_business_day_it_can(
+    wanted: date, received: date, at: time, expected: date
+) -> None:
+    assert execution_day(CHINA, wanted, received, at, CUT_OFF) == expected
+
+
+def test_a_bank_without_holidays_is_open_every_day() -> None:
+    assert EveryDay().is_business_day(date(2040, 1, 1))
