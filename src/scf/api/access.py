@@ -1,0 +1,187 @@
+"""Who is calling: a signed session cookie of the pages, or an API token.
+
+A caller acts as one seat of one organisation. Sessions are HMAC-signed and expire; tokens are stored as digests.
+"""
+
+from __future__ import annotations
+
+import base64
+import hashlib
+import hmac
+import json
+import secrets
+import time
+from dataclasses import dataclass
+from pathlib import Path
+
+from sqlmodel import Session, col, select
+from starlette.requests import Request
+
+from scf.api.models import ApiToken
+from scf.app import App
+from scf.kernel.problems import Problem
+from scf.parties.models import Member, Seat
+from scf.parties.service import Role
+
+SESSION_COOKIE = "scf_session"
+SESSION_SECONDS = 12 * 3600
+TOKEN_DAYS = 90
+_SEES_ALL = Role.AUDITOR | Role.OPERATOR | Role.REGULATOR
+
+
+@dataclass(frozen=True, slots=True)
+class Caller:
+    """One seat of an organisation, as proven by a session or a token.
+
+    `addresses` are all seats of the organisation; what one of them has a relation to, all of them may see.
+    """
+
+    address: str
+    organisation_id: int
+    name: str
+    duty: str
+    roles: Role
+    addresses: frozenset[str]
+
+    @property
+    def key(self) -> str:
+        """How commands of this caller are told from those of others."""
+        return f"member:{self.address}"
+
+    @property
+    def senders(self) -> frozenset[str]:
+        """The names under which documents of this organisation are filed."""
+        return self.addresses | {self.name}
+
+    @property
+    def sees_all(self) -> bool:
+        """Auditor, operator or regulator."""
+        return bool(self.roles & _SEES_ALL)
+
+    def has(self, role: Role) -> bool:
+        """Whether the seat has this role."""
+        return bool(self.roles & role)
+
+    def require(self, role: Role) -> None:
+        """Raise Problem `role_needed` unless the seat has one of the roles."""
+        if not self.has(role):
+            raise Problem("role_needed", role=(role.name or str(role)).lower(), caller=self.name)
+
+
+def caller_at(app: App, session: Session, address: str) -> Caller:
+    """The caller behind a member address. Raises Problem `unknown_participant`."""
+    member, seat = session.get(Member, address), session.get(Seat, address)
+    if member is None or seat is None:
+        raise Problem("unknown_participant", who=address)
+    siblings = session.exec(select(Seat.address).where(Seat.organisation_id == seat.organisation_id)).all()
+    return Caller(
+        address=address,
+        organisation_id=seat.organisation_id,
+        name=app.parties.name_of(session, address),
+        duty=seat.duty,
+        roles=Role(member.roles),
+        addresses=frozenset(siblings),
+    )
+
+
+class Sessions:
+    """Makes and reads session cookies, signed with a key of this installation."""
+
+    def __init__(self, folder: Path) -> None:
+        self._key = _session_key(folder)
+
+    def seal(self, content: dict[str, object]) -> str:
+        """`content` with the time it was sealed, signed."""
+        body = base64.urlsafe_b64encode(json.dumps({**content, "at": int(time.time())}).encode()).decode()
+        return f"{body}.{self._tag(body)}"
+
+    def open(self, sealed: str | None, *, seconds: int = SESSION_SECONDS) -> dict[str, object] | None:
+        """What was sealed, or None when the text was not made here or is too old."""
+        body, _, tag = (sealed or "").partition(".")
+        if not body or not hmac.compare_digest(tag, self._tag(body)):
+            return None
+        content: dict[str, object] = json.loads(base64.urlsafe_b64decode(body))
+        return content if time.time() - float(str(content["at"])) <= seconds else None
+
+    def _tag(self, body: str) -> str:
+        return hmac.new(self._key, body.encode(), hashlib.sha256).hexdigest()
+
+
+def current(app: App, sessions: Sessions, request: Request) -> Caller | None:
+    """The caller of a request; None when nobody signed in. Raises Problem `token_not_valid`."""
+    header = request.headers.get("authorization", "")
+    with app.reading() as session:
+        if header.lower().startswith("bearer "):
+            return caller_at(app, session, token_address(app, session, header[7:].strip()))
+        content = sessions.open(request.cookies.get(SESSION_COOKIE))
+        if content is None:
+            return None
+        try:
+            return caller_at(app, session, str(content["address"]))
+        except Problem:
+            return None
+
+
+def issue_token(app: App, address: str, name: str, *, days: int = TOKEN_DAYS) -> str:
+    """Make an API token acting as `address` and return its secret, shown this once. Raises `unknown_participant`."""
+    secret = "scf_" + secrets.token_urlsafe(32)
+    now = app.clock.now()
+    with app.desk.session() as session:
+        caller_at(app, session, address)
+        session.add(
+            ApiToken(
+                digest=_digest(secret), address=address, name=name[:80], made_at=now, expires_at=now + days * 86_400
+            )
+        )
+    return secret
+
+
+def token_address(app: App, session: Session, secret: str) -> str:
+    """The address a token acts as. Raises Problem `token_not_valid`."""
+    row = session.get(ApiToken, _digest(secret))
+    if row is None or row.revoked_at is not None or row.expires_at <= app.clock.now():
+        raise Problem("token_not_valid")
+    return row.address
+
+
+def tokens_of(session: Session, caller: Caller) -> list[ApiToken]:
+    """Tokens of the caller's seat, newest first."""
+    query = select(ApiToken).where(ApiToken.address == caller.address).order_by(col(ApiToken.made_at).desc())
+    return list(session.exec(query).all())
+
+
+def revoke_token(app: App, caller: Caller, digest: str) -> None:
+    """End a token of the caller's seat. Raises Problem `token_not_valid` for one that is not the caller's."""
+    with app.desk.session() as session:
+        row = session.get(ApiToken, digest)
+        if row is None or row.address != caller.address:
+            raise Problem("token_not_valid")
+        row.revoked_at = row.revoked_at or app.clock.now()
+        session.add(row)
+
+
+def same_origin(request: Request) -> None:
+    """Refuse a cookie-borne change that another site asked the browser for. Raises Problem `other_origin`."""
+    if request.method in ("GET", "HEAD", "OPTIONS") or request.headers.get("authorization"):
+        return
+    origin = request.headers.get("origin")
+    if origin is not None and origin.partition("://")[2] != request.headers.get("host", ""):
+        raise Problem("other_origin", origin=origin[:80])
+    if request.headers.get("sec-fetch-site", "same-origin") not in ("same-origin", "none"):
+        raise Problem("other_origin", origin=request.headers["sec-fetch-site"])
+
+
+def _digest(secret: str) -> str:
+    return hashlib.sha256(secret.encode()).hexdigest()
+
+
+def _session_key(folder: Path) -> bytes:
+    """Made once, kept in a file of its own, never in the database."""
+    path = folder / "keys" / "session.key"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_suffix(".part")
+        temporary.write_text(secrets.token_hex(32), encoding="ascii")
+        temporary.chmod(0o600)
+        temporary.rename(path)
+    return bytes.fromhex(path.read_text(encoding="ascii"))

@@ -1,0 +1,66 @@
+"""The API as one application: routes, problems, headers, and an OpenAPI document with examples."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+
+from fastapi import FastAPI, Request
+from starlette.responses import Response
+
+from scf.api import problems, routes_acts, routes_other, routes_records
+from scf.api.access import Sessions
+from scf.app import App
+from scf.store.session import create_schema
+
+DEMO_BANNER = "demo keys: anyone can sign for these firms"
+_ABOUT = """
+Receivables signed, split, financed, released on evidence and paid.
+
+**Acts.** `POST /acts/{act}/prepare` gives typed data (EIP-712); each signer signs it with its own key;
+`POST /acts/{act}` carries message and signatures to the ledger. Every POST that moves value needs an
+`Idempotency-Key`: the same request again gives the same answer and has one effect; another body under the same key is
+refused.
+
+**Amounts** are objects: `minor` (whole minor units as text) and `currency`; answers add `text`, requests may give
+`text` instead of `minor`. **Moments** are ISO 8601 in UTC, **days** are Beijing calendar days.
+
+**Refusals** are `application/problem+json` (RFC 9457) in the language of `?lang=` or `Accept-Language`, with a stable
+`code`, the `facts`, and `money_moved`: `no`, `yes` or `unknown`.
+
+**Lists** are pages: follow `next` as `?cursor=` until it is null.
+
+**Who sees what**: a party sees only what it has a relation to; what it may not see answers as if it did not exist.
+"""
+
+
+def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
+    """The API of one installation, to be mounted under `/api/v1`."""
+    create_schema(app.engine)
+    sessions = sessions or Sessions(app.settings.data)
+    api = FastAPI(
+        title="scf",
+        version="1",
+        summary="Supply-chain finance on receivables",
+        description=_ABOUT,
+        docs_url=None,
+        redoc_url=None,
+        servers=[{"url": "/api/v1"}],
+    )
+
+    api.state.scf = app
+    api.state.sessions = sessions
+    for module in (routes_records, routes_acts, routes_other):
+        api.include_router(module.router)
+    problems.install(api)
+
+    @api.middleware("http")
+    async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        response.headers.setdefault("Cache-Control", "no-store")
+        response.headers["X-Content-Type-Options"] = "nosniff"
+        response.headers["Vary"] = "Accept-Language, Authorization, Cookie"
+        if app.settings.demo:
+            response.headers["X-Demo"] = DEMO_BANNER
+        return response
+
+    return api

@@ -1,0 +1,113 @@
+"""Questions over several rooms' books that only the faces ask: what stands in relation to a caller."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable, Sequence
+
+from sqlmodel import Session, col, or_, select
+
+from scf.entrusted.models import Attestation, Duty, EntrustedAccount, Stage
+from scf.financing.models import FinancingAsk
+from scf.parties.models import Member
+from scf.receivables.models import Dossier, Financing, Note, Receivable
+from scf.store.evidence import Evidence
+
+
+def receivables_related(
+    session: Session, addresses: Collection[str] | None, *, after: int = 0, limit: int = 50
+) -> Sequence[Receivable]:
+    """Receivables with a relation to any of the addresses (None: all), by number after `after`."""
+    query = select(Receivable).where(Receivable.id > after)
+    if addresses is not None:
+        touched = select(Note.receivable_id).where(or_(col(Note.holder).in_(addresses), col(Note.giver).in_(addresses)))
+        paying = select(Member.address).where(col(Member.paying_bank).in_(addresses))
+        financed = select(Financing.receivable_id).where(
+            or_(col(Financing.financier).in_(addresses), col(Financing.paying_bank).in_(addresses))
+        )
+        query = query.where(
+            or_(
+                col(Receivable.obligor).in_(addresses),
+                col(Receivable.obligor).in_(paying),
+                col(Receivable.id).in_(touched),
+                col(Receivable.id).in_(financed),
+                col(Receivable.id).in_(_asked(session, addresses)),
+            )
+        )
+    return session.exec(query.order_by(col(Receivable.id)).limit(limit)).all()
+
+
+def financings_of(session: Session, receivable_id: int) -> Sequence[Financing]:
+    """Financings on notes of a receivable."""
+    return session.exec(select(Financing).where(Financing.receivable_id == receivable_id)).all()
+
+
+def invited_to(session: Session, note_ids: Iterable[str]) -> dict[str, set[str]]:
+    """Addresses of financiers asked about these notes, by note id."""
+    found: dict[str, set[str]] = {}
+    for ask in session.exec(select(FinancingAsk).where(col(FinancingAsk.note_id).in_(list(note_ids)))):
+        found.setdefault(ask.note_id, set()).update(ask.invited.split(","))
+    return found
+
+
+def accounts_related(
+    session: Session, addresses: Collection[str] | None, *, after: int = 0, limit: int = 50
+) -> Sequence[EntrustedAccount]:
+    """Entrusted accounts with a relation to any of the addresses (None: all), by number after `after`."""
+    query = select(EntrustedAccount).where(EntrustedAccount.id > after)
+    if addresses is not None:
+        query = query.where(
+            or_(
+                col(EntrustedAccount.payer).in_(addresses),
+                col(EntrustedAccount.beneficiary).in_(addresses),
+                col(EntrustedAccount.bank).in_(addresses),
+                col(EntrustedAccount.id).in_(select(Stage.account_id).where(col(Stage.payee).in_(addresses))),
+                col(EntrustedAccount.id).in_(select(Duty.account_id).where(col(Duty.who).in_(addresses))),
+                col(EntrustedAccount.id).in_(
+                    select(Financing.entrusted_account).where(col(Financing.financier).in_(addresses))
+                ),
+            )
+        )
+    return session.exec(query.order_by(col(EntrustedAccount.id)).limit(limit)).all()
+
+
+def financiers_of_account(session: Session, account_id: int) -> set[str]:
+    """Financiers whose money a locked account holds."""
+    query = select(Financing.financier).where(Financing.entrusted_account == account_id)
+    return set(session.exec(query).all())
+
+
+def dossiers_with(session: Session, evidence_id: str) -> Sequence[Dossier]:
+    """Dossiers that name a document."""
+    return session.exec(select(Dossier).where(col(Dossier.evidence_ids).contains(evidence_id))).all()
+
+
+def notes_backed_by(session: Session, documents: Collection[str]) -> Sequence[Note]:
+    """Notes whose issue or pass rests on one of these commitments."""
+    return session.exec(select(Note).where(col(Note.evidence).in_(documents))).all()
+
+
+def _asked(session: Session, addresses: Collection[str]) -> list[int]:
+    """Receivables with a note one of the addresses was asked to finance."""
+    asks = session.exec(
+        select(FinancingAsk.note_id).where(or_(*(col(FinancingAsk.invited).contains(a) for a in addresses)))
+    ).all()
+    return [] if not asks else list(session.exec(select(Note.receivable_id).where(col(Note.id).in_(asks))).all())
+
+
+def accounts_with_evidence(session: Session, evidence_hash: str) -> Sequence[EntrustedAccount]:
+    """Entrusted accounts in which a document was vouched for."""
+    ids = select(Attestation.account_id).where(Attestation.evidence == evidence_hash)
+    return session.exec(select(EntrustedAccount).where(col(EntrustedAccount.id).in_(ids))).all()
+
+
+def orders_of(session: Session, addresses: Collection[str]) -> set[str]:
+    """Order references behind notes an address gave or holds."""
+    documents = select(Note.evidence).where(or_(col(Note.holder).in_(addresses), col(Note.giver).in_(addresses)))
+    query = select(Dossier.order_reference).where(col(Dossier.document).in_(documents))
+    return {reference for reference in session.exec(query) if reference}
+
+
+def filed_by(session: Session, senders: Collection[str], *, limit: int = 50) -> Sequence[Evidence]:
+    """Documents these senders brought, newest first."""
+    query = select(Evidence).where(col(Evidence.sender).in_(senders))
+    return session.exec(query.order_by(col(Evidence.leaf_index).desc()).limit(limit)).all()
