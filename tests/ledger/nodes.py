@@ -81,3 +81,11 @@ def anvil(
     finally:
         process.kill()
         process.wait()
+
+
+def geth_binary() -> str:
+    """Path of geth 1.13; skips the test where it is not built (`scripts/network/build_geth.sh`)."""
+    for place in (os.environ.get("SCF_GETH", ""), str(ROOT / "build/network/bin/geth")):
+        if place and Path(place).exists():
+            return place
+    pytest.skip("geth is not built (scripts/network/build_geth.sh)")

@@ -272,11 +272,35 @@ class EmbeddedLedger:
             for submission in batch:
                 submission.reasons = {key: reasons[key] for key in submission.hashes if key in reasons}
 
-    def _next_context(self, head: Header) -> Context:
+    def mine_exactly(self, raws: Sequence[bytes], timestamp: int) -> tuple[Header, list[Receipt]]:
+        """Mine these transactions as one block with this time, for a replay.
+
+        Raises `NotAccepted` and writes nothing when one of them cannot be part of it.
+        """
+        with self._write_lock:
+            if self._read_only or timestamp <= self._head.timestamp:
+                raise Problem("ledger_read_only" if self._read_only else "ledger_bad_answer", path=self.path)
+            context = self._next_context(self._head, timestamp)
+            run = BlockRun(self._store, context)
+            mined: list[tuple[Transaction, Outcome]] = []
+            try:
+                for raw in raws:
+                    try:
+                        transaction = decode_transaction(raw)
+                        mined.append((transaction, run.apply(transaction)))
+                    except (RefusedError, UnreadableTransactionError) as error:
+                        raise NotAccepted({}, {keccak(raw): str(error)}) from error
+                self._commit(context, run.finish(), mined)
+            finally:
+                self._store.new.clear()
+        receipts = self.receipts([transaction.hash for transaction, _ in mined])
+        return self._head, [receipts[transaction.hash] for transaction, _ in mined]
+
+    def _next_context(self, head: Header, timestamp: int | None = None) -> Context:
         return Context(
             self._chain_id,
             head.number + 1,
-            max(self._clock.now(), head.timestamp + 1),
+            max(self._clock.now(), head.timestamp + 1) if timestamp is None else timestamp,
             head.hash,
             head.state_root,
             self._gas_limit,

@@ -137,6 +137,12 @@ class RpcLedger:
             raise NotAccepted(found, reasons)
         return [found[keccak(item)] for item in raws]
 
+    def offer(self, raws: Sequence[bytes]) -> None:
+        """Hand raw transactions to the nodes without waiting. Raises `NotAccepted` when one is not taken."""
+        reasons = self._send({keccak(item): item for item in raws})
+        if reasons:
+            raise NotAccepted({}, reasons)
+
     def _send(self, by_hash: dict[bytes, bytes]) -> dict[bytes, str]:
         """Offer transactions to all nodes; reasons of those that no node takes and that are not mined either."""
         keys = list(by_hash)

@@ -1,0 +1,207 @@
+"""Damage is found and named; backups are whole; a full disk loses nothing; a killed writer leaves whole blocks."""
+
+from __future__ import annotations
+
+import os
+import random
+import shutil
+import signal
+import sqlite3
+import subprocess
+import sys
+import threading
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.ledger.chains import KEYS, Tally
+from tests.ledger.conftest import START
+
+from scf.kernel.clock import SystemClock, VirtualClock
+from scf.kernel.problems import Problem
+from scf.ledger.artifacts import Artifact
+from scf.ledger.contracts import Handle
+from scf.ledger.embedded.engine import EmbeddedLedger
+from scf.ledger.signing import address_of
+from scf.ledger.verify import verify_file
+
+
+@pytest.fixture(scope="module")
+def whole(tmp_path_factory: pytest.TempPathFactory, tally_artifact: Artifact) -> Path:
+    path = tmp_path_factory.mktemp("whole") / "ledger.db"
+    with EmbeddedLedger(path, VirtualClock(START)) as ledger:
+        tally = Tally.deploy(ledger, tally_artifact, KEYS[0])
+        for amount in range(1, 9):
+            tally.send([amount] * 3)
+    return path
+
+
+def test_a_whole_file_is_found_whole(whole: Path):
+    found = verify_file(whole)
+    assert found.first_bad is None
+    assert (found.blocks, found.transactions) == (10, 25)
+    assert found.nodes > 3
+
+
+@pytest.mark.parametrize(
+    ("damage", "block", "what"),
+    [
+        ("UPDATE block SET rlp = zeroblob(10) WHERE number = 3", 3, "unreadable"),
+        ("UPDATE block SET hash = zeroblob(32) WHERE number = 4", 4, "stored hash"),
+        ("UPDATE block SET timestamp = 5 WHERE number = 5", 5, "follow"),
+        ("DELETE FROM block WHERE number = 6", 6, "missing"),
+        ("UPDATE tx SET raw = CAST(raw || x'00' AS BLOB) WHERE block = 7 AND position = 1", 7, "transactions"),
+        ("UPDATE tx SET receipt = CAST(receipt || x'00' AS BLOB) WHERE block = 2", 2, "receipts root"),
+        ("UPDATE tx SET succeeded = 0 WHERE block = 8", 8, "receipt index"),
+        ("UPDATE log SET data = zeroblob(64) WHERE block = 9 AND position = 2", 9, "log index"),
+        ("DELETE FROM log WHERE block = 2", 2, "log index"),
+        ("DELETE FROM tx WHERE block = 9 AND position = 2", 9, "transactions"),
+    ],
+)
+def test_the_first_bad_block_is_named(whole: Path, tmp_path: Path, damage: str, block: int, what: str):
+    copy = tmp_path / "copy.db"
+    shutil.copy(whole, copy)
+    with sqlite3.connect(copy) as sql:
+        sql.execute(damage)
+    found = verify_file(copy).first_bad
+    assert found is not None
+    assert found.block == block
+    assert what in found.what
+
+
+def test_a_damaged_state_node_is_found_and_never_used(whole: Path, tmp_path: Path):
+    copy = tmp_path / "copy.db"
+    shutil.copy(whole, copy)
+    with EmbeddedLedger(copy, VirtualClock(START), read_only=True) as ledger:
+        root = ledger.head().state_root
+    with sqlite3.connect(copy) as sql:
+        sql.execute("UPDATE node SET body = zeroblob(length(body)) WHERE hash = ?", (root,))
+    found = verify_file(copy).first_bad
+    assert found is not None
+    assert found.block == 9
+    with pytest.raises(Problem) as caught:
+        EmbeddedLedger(copy, VirtualClock(START))
+    assert caught.value.code == "ledger_file_corrupt"
+
+
+def test_a_flipped_byte_anywhere_is_noticed_or_harmless(whole: Path, tmp_path: Path):
+    """Never a wrong answer: either the file verifies as before, or it is refused, or the bad block is named."""
+    original = whole.read_bytes()
+    dice = random.Random(7)
+    noticed = 0
+    for _ in range(40):
+        copy = tmp_path / "copy.db"
+        place = dice.randrange(100, len(original))
+        copy.write_bytes(original[:place] + bytes((original[place] ^ 0x10,)) + original[place + 1 :])
+        try:
+            noticed += verify_file(copy).first_bad is not None
+        except Problem as problem:
+            assert problem.code in ("ledger_file_corrupt", "ledger_file_unreadable")
+            noticed += 1
+    assert noticed > 0
+
+
+def test_a_backup_while_writing_is_a_whole_chain(tmp_path: Path, tally_artifact: Artifact):
+    with EmbeddedLedger(tmp_path / "ledger.db", VirtualClock(START)) as ledger:
+        tally = Tally.deploy(ledger, tally_artifact, KEYS[0])
+        stop = threading.Event()
+
+        def write() -> None:
+            while not stop.is_set():
+                tally.send([1] * 5)
+
+        writer = threading.Thread(target=write)
+        writer.start()
+        time.sleep(0.1)
+        for number in range(3):
+            ledger.backup(tmp_path / f"backup{number}.db")
+        stop.set()
+        writer.join()
+        head = ledger.head().number
+    for number in range(3):
+        found = verify_file(tmp_path / f"backup{number}.db")
+        assert found.first_bad is None
+        assert 1 < found.blocks <= head + 1
+        with EmbeddedLedger(tmp_path / f"backup{number}.db", VirtualClock(START)) as copy:
+            assert Tally(copy, Handle(tally_artifact, tally.handle.address), KEYS[0]).send([1])[0].succeeded
+
+
+def test_a_full_disk_loses_nothing(tmp_path: Path, tally_artifact: Artifact):
+    path = tmp_path / "ledger.db"
+    with EmbeddedLedger(path, VirtualClock(START)) as ledger:
+        tally = Tally.deploy(ledger, tally_artifact, KEYS[0])
+        tally.send([1, 2, 3])
+        head = ledger.head()
+        pages = ledger._writer.row("PRAGMA page_count")
+        assert pages is not None
+        ledger._writer.sql.execute(f"PRAGMA max_page_count={pages[0]}")
+        with pytest.raises(Problem) as caught:
+            for _ in range(50):
+                tally.send([1] * 20)
+        assert (caught.value.code, caught.value.money_moved) == ("ledger_disk_full", "no")
+        full_at = ledger.head()
+        assert full_at.number >= head.number
+        total = tally.total
+        ledger._writer.sql.execute("PRAGMA max_page_count=1000000")
+        assert tally.send([7])[0].succeeded
+        assert tally.total == total + 7
+    assert verify_file(path).first_bad is None
+
+
+_WRITER = """
+import sys
+from pathlib import Path
+sys.path.insert(0, {root!r})
+import json
+from scf.kernel.clock import SystemClock
+from scf.ledger.artifacts import read_artifact
+from scf.ledger.contracts import Handle
+from scf.ledger.embedded.engine import EmbeddedLedger
+from tests.ledger.chains import KEYS, Tally
+artifact = read_artifact(json.loads(Path({artifact!r}).read_text()))
+ledger = EmbeddedLedger({path!r}, SystemClock())
+tally = Tally(ledger, Handle(artifact, {address!r}), KEYS[0])
+print("ready", flush=True)
+while True:
+    receipts = tally.send([1, 5000, 2])
+    print(receipts[-1].block_number, flush=True)
+"""
+
+
+def _kill_at_random(path: Path, artifact: Artifact, rounds: int, pause: Callable[[], float]) -> None:
+    root = Path(__file__).resolve().parents[2]
+    with EmbeddedLedger(path, SystemClock()) as ledger:
+        address = Tally.deploy(ledger, artifact, KEYS[0]).handle.address
+    script = _WRITER.format(
+        root=str(root), artifact=str(root / "tests/ledger/tally/Tally.json"), path=str(path), address=address
+    )
+    environment = {**os.environ, "PYTHONPATH": f"{root / 'src'}{os.pathsep}{root}"}
+    for _ in range(rounds):
+        writer = subprocess.Popen([sys.executable, "-c", script], stdout=subprocess.PIPE, text=True, env=environment)
+        assert writer.stdout is not None
+        assert writer.stdout.readline() == "ready\n"
+        time.sleep(pause())
+        writer.send_signal(signal.SIGKILL)
+        acknowledged = [int(line) for line in writer.stdout.read().splitlines() if line]
+        writer.wait()
+        with EmbeddedLedger(path, SystemClock()) as ledger:
+            head = ledger.head().number
+            assert head >= max(acknowledged, default=0)
+            total = Tally(ledger, Handle(artifact, address), KEYS[0]).total
+            mined = sum(len(ledger.block(number).transactions) for number in range(2, head + 1))
+            assert total == mined // 3 * 3
+            assert ledger.nonce(address_of(KEYS[0])) == 1 + mined
+    assert verify_file(path).first_bad is None
+
+
+def test_killed_writers_leave_whole_blocks(tmp_path: Path, tally_artifact: Artifact):
+    dice = random.Random(1)
+    _kill_at_random(tmp_path / "ledger.db", tally_artifact, 4, lambda: dice.uniform(0.02, 0.4))
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1200)
+def test_two_hundred_killed_writers_leave_whole_blocks(tmp_path: Path, tally_artifact: Artifact):
+    dice = random.Random(2)
+    _kill_at_random(tmp_path / "ledger.db", tally_artifact, 200, lambda: dice.uniform(0.0, 0.5))
