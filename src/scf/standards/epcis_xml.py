@@ -1,0 +1,155 @@
+"""EPCIS XML (1.2 and 2.0) brought into the JSON form, so that one set of rules and one hash serve both."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from decimal import Decimal
+from typing import Any
+
+from lxml import etree
+
+from scf.standards import tree
+from scf.standards.epcis_rules import EVENT_TYPES
+from scf.standards.refusals import refusal
+
+_WRAPPERS = ("extension", "baseExtension")
+_EPC_LISTS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
+_QUANTITY_LISTS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
+_PAIRS = {"bizTransactionList": "bizTransaction", "sourceList": "source", "destinationList": "destination"}
+_NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,20})?")
+
+
+def events(root: etree._Element) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
+    """Place, JSON form and prefixes of every event. Raises Problem `document_element_missing` or `…_unknown`."""
+    body = root.find("EPCISBody")
+    found = body.find("EventList") if body is not None else None
+    if found is None and body is not None:
+        found = next(iter(body.iter("EventList")), None)
+    if found is None:
+        raise refusal("document_element_missing", tree.place(root, "EPCISBody/EventList"), element="EventList")
+    for element in _unwrapped(found):
+        if element.tag not in EVENT_TYPES:
+            raise refusal("document_element_unknown", tree.place(element), element=etree.QName(element).localname)
+        prefixes: dict[str, str] = {}
+        yield tree.place(element), _event(element, prefixes), prefixes
+
+
+def _unwrapped(element: etree._Element) -> Iterator[etree._Element]:
+    """Children, with those inside extension wrappers of EPCIS 1.x brought up."""
+    for child in element:
+        if not isinstance(child.tag, str):
+            continue
+        if child.tag in _WRAPPERS:
+            yield from _unwrapped(child)
+        else:
+            yield child
+
+
+def _event(element: etree._Element, prefixes: dict[str, str]) -> dict[str, Any]:
+    event: dict[str, Any] = {"type": element.tag}
+    for child in _unwrapped(element):
+        name = str(child.tag)
+        key = _key(child, prefixes)
+        if key in event and ":" not in key:
+            raise refusal("document_element_repeated", tree.place(child), element=name)
+        value = _field(child, name, prefixes)
+        if key in event:
+            held = event[key]
+            event[key] = [*held, value] if isinstance(held, list) else [held, value]
+        else:
+            event[key] = value
+    return event
+
+
+def _field(child: etree._Element, name: str, prefixes: dict[str, str]) -> Any:
+    if name in _EPC_LISTS:
+        return [tree.text_of(item) or "" for item in _unwrapped(child)]
+    if name in _QUANTITY_LISTS:
+        return [_quantity(item, prefixes) for item in _unwrapped(child)]
+    if name in _PAIRS:
+        return [
+            {**({"type": item.get("type")} if item.get("type") else {}), _PAIRS[name]: tree.text_of(item) or ""}
+            for item in _unwrapped(child)
+        ]
+    if name in ("readPoint", "bizLocation"):
+        return _content(child, prefixes)
+    if name == "persistentDisposition":
+        found: dict[str, list[str]] = {}
+        for item in _unwrapped(child):
+            found.setdefault(str(item.tag), []).append(tree.text_of(item) or "")
+        return found
+    if name == "errorDeclaration":
+        error = _content(child, prefixes)
+        ids = child.find("correctiveEventIDs")
+        if ids is not None and isinstance(error, dict):
+            error["correctiveEventIDs"] = [tree.text_of(item) or "" for item in _unwrapped(ids)]
+        return error
+    if name == "sensorElementList":
+        return [_sensor(item, prefixes) for item in _unwrapped(child)]
+    return _content(child, prefixes)
+
+
+def _quantity(item: etree._Element, prefixes: dict[str, str]) -> dict[str, Any]:
+    found = {_key(part, prefixes): tree.text_of(part) or "" for part in _unwrapped(item)}
+    text = found.get("quantity")
+    if text is None:
+        return dict(found)
+    return {**found, "quantity": Decimal(text) if _NUMBER.fullmatch(text) else text}
+
+
+def _sensor(item: etree._Element, prefixes: dict[str, str]) -> dict[str, Any]:
+    element: dict[str, Any] = {}
+    for part in _unwrapped(item):
+        if part.tag == "sensorMetadata":
+            element["sensorMetadata"] = _attributes(part, prefixes)
+        elif part.tag == "sensorReport":
+            element.setdefault("sensorReport", []).append(_attributes(part, prefixes))
+        else:
+            element[_key(part, prefixes)] = _content(part, prefixes)
+    return element
+
+
+def _attributes(element: etree._Element, prefixes: dict[str, str]) -> dict[str, Any]:
+    found: dict[str, Any] = {_name(str(name), prefixes): str(value) for name, value in element.attrib.items()}
+    for child in _unwrapped(element):
+        found[_key(child, prefixes)] = _content(child, prefixes)
+    return found
+
+
+def _content(element: etree._Element, prefixes: dict[str, str]) -> Any:
+    """Text of a simple element; a mapping of attributes and children otherwise."""
+    children = list(_unwrapped(element))
+    attributes = {
+        _name(str(name), prefixes): str(value)
+        for name, value in element.attrib.items()
+        if not str(name).startswith("{http://www.w3.org/2001/XMLSchema-instance}")
+    }
+    text = tree.text_of(element) or ""
+    if not children and not attributes:
+        return text
+    found: dict[str, Any] = {**attributes, **({"#text": text} if text and not children else {})}
+    for child in children:
+        key, value = _key(child, prefixes), _content(child, prefixes)
+        if key in found:
+            held = found[key]
+            found[key] = [*held, value] if isinstance(held, list) else [held, value]
+        else:
+            found[key] = value
+    return found
+
+
+def _key(element: etree._Element, prefixes: dict[str, str]) -> str:
+    return _name(str(element.tag), prefixes)
+
+
+def _name(tag: str, prefixes: dict[str, str]) -> str:
+    """A plain name, or `prefix:name` with a prefix of our own for a foreign namespace."""
+    if not tag.startswith("{"):
+        return tag
+    namespace, _, name = tag[1:].partition("}")
+    prefix = next((key for key, value in prefixes.items() if value == namespace), None)
+    if prefix is None:
+        prefix = f"ns{len(prefixes)}"
+        prefixes[prefix] = namespace
+    return f"{prefix}:{name}"

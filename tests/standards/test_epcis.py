@@ -1,0 +1,187 @@
+"""EPCIS events: one meaning, one hash, whatever syntax, order or identifier form; every fault told."""
+
+from __future__ import annotations
+
+import json
+from datetime import UTC, datetime, timedelta, timezone
+from decimal import Decimal
+from typing import Any
+
+import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from scf.kernel.problems import Problem
+from scf.standards import epcis, gs1
+from scf.standards.records import EpcQuantity, Identifier
+
+NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
+CHINA = timezone(timedelta(hours=8))
+SSCC = "urn:epc:id:sscc:4012345.0000000333"
+
+
+def shipping(**more: Any) -> dict[str, Any]:
+    values: dict[str, Any] = {
+        "time": datetime(2026, 11, 20, 16, 5, 1, 250_000, CHINA),
+        "biz_step": "shipping",
+        "disposition": "in_transit",
+        "epcs": [SSCC],
+        "quantities": [EpcQuantity("urn:epc:class:lgtin:4012345.012345.L-7", Decimal("20.50"), "KGM")],
+        "read_point": "urn:epc:id:sgln:4012345.00011.987",
+        "biz_transactions": [Identifier("desadv", "urn:epcglobal:cbv:bt:4012345000009:DN-1"), Identifier("po", "http://x.example/po/PO-1")],
+        "sources": [Identifier("possessing_party", "urn:epc:id:pgln:4012345.00225")],
+        "destinations": [Identifier("possessing_party", "urn:epc:id:pgln:0614141.00777")],
+    }  # fmt: skip
+    return epcis.object_event(**{**values, **more})
+
+
+XML = """<?xml version="1.0" encoding="UTF-8"?>
+<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:{major}" schemaVersion="{major}.0" creationDate="2026-11-23T09:30:00Z">
+<EPCISBody><EventList><ObjectEvent>
+ <eventTime>2026-11-20T08:05:01.25Z</eventTime><eventTimeZoneOffset>+08:00</eventTimeZoneOffset>
+ <epcList><epc>https://example.com/sscc/040123450000003338?x=1</epc></epcList>
+ <action>OBSERVE</action><bizStep>urn:epcglobal:cbv:bizstep:shipping</bizStep>
+ <disposition>urn:epcglobal:cbv:disp:in_transit</disposition>
+ <readPoint><id>urn:epc:id:sgln:4012345.00011.987</id></readPoint>
+ <bizTransactionList>
+  <bizTransaction type="urn:epcglobal:cbv:btt:po">http://x.example/po/PO-1</bizTransaction>
+  <bizTransaction type="urn:epcglobal:cbv:btt:desadv">urn:epcglobal:cbv:bt:4012345000009:DN-1</bizTransaction>
+ </bizTransactionList>
+ {before}<quantityList><quantityElement><epcClass>urn:epc:class:lgtin:4012345.012345.L-7</epcClass>
+  <quantity>20.5</quantity><uom>KGM</uom></quantityElement></quantityList>
+ <sourceList><source type="urn:epcglobal:cbv:sdt:possessing_party">urn:epc:id:pgln:4012345.00225</source></sourceList>
+ <destinationList><destination type="urn:epcglobal:cbv:sdt:possessing_party">urn:epc:id:pgln:0614141.00777</destination></destinationList>{after}
+</ObjectEvent></EventList></EPCISBody></epcis:EPCISDocument>"""  # noqa: E501
+
+
+def test_a_written_event_is_read_back() -> None:
+    (event,) = epcis.read(epcis.write([shipping()], NOW))
+    assert (event.kind, event.action, event.biz_step, event.disposition) == (
+        "ObjectEvent",
+        "OBSERVE",
+        "shipping",
+        "in_transit",
+    )
+    assert event.epcs == ("https://id.gs1.org/00/040123450000003338",)
+    assert event.quantities == (EpcQuantity("https://id.gs1.org/01/04012345123456/10/L-7", Decimal("20.5"), "KGM"),)
+    assert event.time == datetime(2026, 11, 20, 8, 5, 1, 250_000, UTC)
+    found = [(item.scheme, epcis.reference(item.value)) for item in event.biz_transactions]
+    assert found == [("desadv", "DN-1"), ("po", "PO-1")]
+    assert event.event_id == event.event_hash
+    assert event.is_evidence
+
+
+@pytest.mark.parametrize(
+    ("major", "before", "after"), [("2", "", ""), ("1", "<extension>", "</extension>")], ids=["2.0", "1.2"]
+)
+def test_xml_and_json_of_one_event_agree(major: str, before: str, after: str) -> None:
+    (from_xml,) = epcis.read(XML.format(major=major, before=before, after=after).encode())
+    (from_json,) = epcis.read(epcis.write([shipping()], NOW))
+    assert from_xml.event_hash == from_json.event_hash
+    assert from_xml.biz_step == "shipping"
+    assert set(from_xml.biz_transactions) == set(from_json.biz_transactions)
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.randoms(use_true_random=False))
+def test_field_order_does_not_change_the_hash(random: Any) -> None:
+    event = shipping()
+    names = list(event)
+    random.shuffle(names)
+    jumbled = {name: event[name] for name in names}
+    jumbled["bizTransactionList"] = list(reversed(jumbled["bizTransactionList"]))
+    (one,), (other,) = epcis.read(epcis.write([event], NOW)), epcis.read(epcis.write([jumbled], NOW))
+    assert one.event_hash == other.event_hash
+
+
+def test_any_change_of_meaning_changes_the_hash() -> None:
+    base = shipping()
+    for name, value in (
+        ("biz_step", "receiving"),
+        ("epcs", []),
+        ("read_point", None),
+        ("time", datetime(2026, 11, 20, 16, 5, 1, 251_000, CHINA)),
+        ("quantities", [EpcQuantity("urn:epc:class:lgtin:4012345.012345.L-7", Decimal("20.51"), "KGM")]),
+        ("destinations", []),
+    ):
+        assert shipping(**{name: value})["eventID"] != base["eventID"], name
+
+
+def test_repeated_and_withdrawn_events_are_told_apart() -> None:
+    event, other = shipping(), shipping(biz_step="receiving")
+    declaration = {**event, "errorDeclaration": {"declarationTime": "2026-11-21T00:00:00Z", "reason": "incorrect_data"}}
+    events = epcis.read(epcis.write([event, event, other, declaration], NOW))
+    assert events[3].is_error_declaration
+    assert events[3].event_hash == events[0].event_hash
+    assert epcis.duplicates(events) == {1: (0, "same_id")}
+    assert [item.biz_step for item in epcis.effective(events)] == ["receiving"]
+    assert epcis.contradictions(events) == []
+
+
+def test_one_id_with_two_meanings_is_a_contradiction() -> None:
+    events = epcis.read(epcis.write([shipping(event_id="urn:uuid:1"), shipping(event_id="urn:uuid:1", epcs=[])], NOW))
+    assert epcis.contradictions(events) == [(0, 1)]
+
+
+def test_every_fault_is_told() -> None:
+    event = shipping()
+    event.update(action="CREATE", bizStep="transforming", eventTime="22-07-2026")
+    with pytest.raises(Problem) as caught:
+        epcis.write([event], NOW)
+    assert caught.value.facts["fault_count"] == 3
+    assert len(caught.value.facts["others"]) == 2  # type: ignore[arg-type]
+
+
+@pytest.mark.parametrize(
+    ("change", "place"),
+    [
+        ({"epcList": "x:1"}, "epcList"),
+        ({"epcList": ["no uri"]}, "epcList[0]"),
+        ({"quantityList": [{"epcClass": "x:1", "quantity": True}]}, "quantityList[0].quantity"),
+        ({"quantityList": [{"epcClass": "x:1", "quantity": -1}]}, "quantityList[0].quantity"),
+        ({"quantityList": [5]}, "quantityList[0]"),
+        ({"eventTime": "2026-11-20T16:05:01"}, "eventTime"),
+        ({"eventTimeZoneOffset": "8"}, "eventTimeZoneOffset"),
+        ({"readPoint": {"id": 7}}, "readPoint"),
+        ({"sourceList": [{"source": "x:1"}]}, "sourceList[0].type"),
+        ({"bizTransactionList": {"po": 1}}, "bizTransactionList"),
+        ({"errorDeclaration": {}}, "errorDeclaration.declarationTime"),
+        ({"eventTme": "x"}, "eventTme"),
+        ({"sensorElementList": [{}]}, "sensorElementList[0].sensorReport"),
+        ({"type": "BirthdayEvent"}, "type"),
+    ],
+)
+def test_a_wrong_event_is_refused_with_its_place(change: dict[str, Any], place: str) -> None:
+    document = json.loads(epcis.write([shipping()], NOW))
+    document["epcisBody"]["eventList"][0].update(change)
+    with pytest.raises(Problem) as caught:
+        epcis.read(json.dumps(document).encode())
+    assert caught.value.facts["place"] == f"epcisBody.eventList[0].{place}"
+
+
+@pytest.mark.parametrize(
+    ("uri", "wanted"),
+    [
+        ("urn:epc:id:sgtin:4012345.011111.9876", "https://id.gs1.org/01/04012345111118/21/9876"),
+        (
+            "https://shop.example/some/gtin/4012345111118/lot/A/ser/9876?color=red",
+            "https://id.gs1.org/01/04012345111118/21/9876",
+        ),
+        ("https://id.gs1.org/01/04012345111118/10/A", "https://id.gs1.org/01/04012345111118/10/A"),
+        ("urn:epc:id:sgln:4012345.00011.0", "https://id.gs1.org/414/4012345000115"),
+        ("urn:epc:id:sgtin:4012345.11111.9876", None),
+        ("urn:epc:id:unknown:1", None),
+        ("https://example.com/orders/4711", None),
+        ("plain text", None),
+    ],
+)
+def test_identifiers_come_into_one_form(uri: str, wanted: str | None) -> None:
+    assert gs1.canonical(uri) == wanted
+
+
+def test_check_digits() -> None:
+    assert [gs1.check_digit(key) for key in ("629104150021", "0614141073467"[:12], "04012345000000333")] == [
+        "3",
+        "7",
+        "8",
+    ]
