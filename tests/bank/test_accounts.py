@@ -36,7 +36,7 @@ moves = st.lists(
 )
 
 
-@settings(max_examples=60, deadline=None)
+@settings(max_examples=30, deadline=None)
 @given(moves=moves)
 def test_whatever_is_asked_the_books_sum_to_zero_and_nobody_is_overdrawn(moves: list[tuple[str, str, int]]) -> None:
     engine = open_engine("sqlite://")

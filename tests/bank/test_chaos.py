@@ -44,7 +44,7 @@ def a_bad_month(town: Town) -> dict[str, int]:
     return paid
 
 
-@pytest.mark.parametrize("seed", range(6))
+@pytest.mark.parametrize("seed", range(4))
 def test_every_payment_ends_once_and_both_sides_agree(make_town: Callable[..., Town], seed: int) -> None:
     town = make_town(chaos=Chaos(seed))
     paid = a_bad_month(town)

@@ -262,6 +262,17 @@ def test_a_reversal_after_execution_is_seen(town: Town) -> None:
     assert town.state(name) == "reversed"
 
 
+def test_a_payment_the_bank_made_twice_is_tied_once_and_shown(town: Town) -> None:
+    name, _ = sent_payment(town)
+    twice = statement(
+        movement(-5, "B1", end_to_end_id=name), movement(-5, "B2", end_to_end_id=name, remittance=name), opening=100
+    )
+    bring(town, as_053(twice))
+    with town.session() as session:
+        assert [line.bank_reference for line in service.contradicting_lines(session)] == ["B2"]
+        assert service.payment(session, name).bank_reference == "B1"
+
+
 # Answers
 
 
@@ -487,6 +498,8 @@ def test_a_bad_file_is_kept_shown_and_holds_nothing_up(town: Town) -> None:
     collected = service.collect(town.engine, Mixed(), town.clock)
     assert (collected.files, len(collected.new_lines), len(collected.refused)) == (3, 1, 2)
     with town.session() as session:
+        for row in service.refused_files(session):
+            assert service.take_again(session, row.evidence_id, row.bank, now=9).problem is not None
         assert {row.name for row in service.refused_files(session)} == {"a.xml", "c.xml"}
         assert all(evidence.raw_bytes(session, row.evidence_id) for row in service.refused_files(session))
 

@@ -1,7 +1,8 @@
 """Which line proves which payment: by end-to-end id, then by reference and amount found exactly once.
 
 Only lines from the bank's own feed count. The debit of the payer's account proves execution; the same payment seen on
-the payee's account is tied to it too; money that comes back makes it returned or reversed.
+the payee's account is tied to it too; money that comes back makes it returned or reversed. A payment takes one line of
+each kind: a second debit under the same id is money paid twice and stays untied, for a person to see.
 """
 
 from __future__ import annotations
@@ -24,14 +25,18 @@ def match_lines(session: Session, lines: Sequence[BankLine], *, now: int) -> int
     """Tie lines to payments and carry the payments' states forward; returns how many lines were tied."""
     waiting = [line for line in lines if line.matched is None and line.trust >= Trust.T3 and not line.is_superseded]
     named = _instructions(session, {line.end_to_end_id for line in waiting if line.end_to_end_id})
+    taken = _taken(session, named)
     tied = 0
     for line in sorted(waiting, key=lambda line: line.id or 0):
         instruction = named.get(line.end_to_end_id or "")
         kind = "end_to_end"
-        if instruction is None or not _fits(line, instruction):
+        if instruction is None:
             instruction, kind = _by_reference(session, line), "reference"
+        elif not _fits(line, instruction) or _role(line, instruction) in taken:
+            continue
         if instruction is not None:
             _tie(line, instruction, kind, now)
+            taken.add(_role(line, instruction))
             tied += 1
     session.flush()
     return tied
@@ -45,9 +50,11 @@ def match_waiting(session: Session, instruction: BankInstruction, *, now: int) -
         BankLine.trust >= Trust.T3,
         ~col(BankLine.is_superseded),
     )
+    taken: set[tuple[str, str, bool]] = set()
     for line in session.exec(query.order_by(col(BankLine.id))).all():
-        if _fits(line, instruction):
+        if _fits(line, instruction) and _role(line, instruction) not in taken:
             _tie(line, instruction, "end_to_end", now)
+            taken.add(_role(line, instruction))
     return instruction.state != InstructionState.WRITTEN
 
 
@@ -58,6 +65,20 @@ def _instructions(session: Session, names: Iterable[str]) -> dict[str, BankInstr
         query = select(BankInstruction).where(col(BankInstruction.end_to_end_id).in_(listed[start : start + _CHUNK]))
         found |= {row.end_to_end_id: row for row in session.exec(query)}
     return found
+
+
+def _taken(session: Session, names: Iterable[str]) -> set[tuple[str, str, bool]]:
+    """What the lines tied so far say of these payments: payment, account, whether money came in."""
+    listed = sorted(names)
+    found: set[tuple[str, str, bool]] = set()
+    for start in range(0, len(listed), _CHUNK):
+        query = select(BankLine).where(col(BankLine.matched).in_(listed[start : start + _CHUNK]))
+        found |= {(line.matched or "", line.account, line.amount_minor > 0) for line in session.exec(query)}
+    return found
+
+
+def _role(line: BankLine, instruction: BankInstruction) -> tuple[str, str, bool]:
+    return instruction.end_to_end_id, line.account, line.amount_minor > 0
 
 
 def _fits(line: BankLine, instruction: BankInstruction) -> bool:

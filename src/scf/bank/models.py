@@ -95,8 +95,8 @@ class BankFileRow(SQLModel, table=True):
     __tablename__ = "bank_file"
 
     evidence_id: str = Field(primary_key=True, max_length=64)
+    bank: str = Field(primary_key=True, max_length=11)
     name: str = Field(max_length=255)
-    bank: str = Field(max_length=11)
     kind: str = Field(max_length=40)
     received_at: int = Field(sa_type=BIG)
     new_lines: int = 0

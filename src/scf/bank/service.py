@@ -37,7 +37,7 @@ __all__ = [
     "BalanceProof", "BankAccount", "BankInstruction", "BankLine", "Collected", "InstructionState", "Reaction",
     "account", "ask_again", "bank_source", "booked_minor", "collect", "contradicting_lines", "exchange",
     "import_statement", "import_status", "instruct_payment", "line_of", "lines", "lock_account", "open_account",
-    "payment", "payment_reference", "payments", "prove_balance", "refused_files", "send_payments",
+    "payment", "payment_reference", "payments", "prove_balance", "refused_files", "send_payments", "take_again",
     "unlock_account", "unmatched_lines", "withdraw_payment",
 ]  # fmt: skip
 
@@ -284,6 +284,18 @@ def refused_files(session: Session) -> Sequence[BankFileRow]:
     return session.exec(query.order_by(col(BankFileRow.received_at))).all()
 
 
+def take_again(
+    session: Session, evidence_id: str, bank: str, *, now: int, react: Reaction | None = None
+) -> BankFileRow:
+    """Try a refused file once more, after what stood in its way was put right. Raises Problem `evidence_unknown`."""
+    row = session.get(BankFileRow, (evidence_id, bank))
+    if row is None:
+        raise Problem("evidence_unknown", evidence=evidence_id[:64])
+    if row.problem is not None:
+        _take_file(session, row, evidence.raw_bytes(session, evidence_id), now, react)
+    return row
+
+
 # What the statements say
 
 
@@ -345,28 +357,36 @@ def _import_file(
         received_at=now,
         name=file.name,
     )
-    if session.get(BankFileRow, kept.evidence_id) is not None:
+    if session.get(BankFileRow, (kept.evidence_id, bank)) is not None:
         return [], [], None
-    row = BankFileRow(evidence_id=kept.evidence_id, name=file.name[-255:], bank=bank, kind=kind, received_at=now)
+    row = BankFileRow(evidence_id=kept.evidence_id, bank=bank, name=file.name[-255:], kind=kind, received_at=now)
+    session.add(row)
+    fresh, changed = _take_file(session, row, file.raw, now, react)
+    return fresh, changed, row.problem
+
+
+def _take_file(
+    session: Session, row: BankFileRow, raw: bytes, now: int, react: Reaction | None
+) -> tuple[list[BankLine], list[str]]:
     fresh: list[BankLine] = []
     changed: list[str] = []
     try:
         with session.begin_nested():
-            if kind == DocumentKind.PAIN_002:
-                changed = [item.end_to_end_id for item in import_status(session, file.raw, kept.evidence_id, now=now)]
-            elif kind in _STATEMENTS:
-                fresh = import_statement(session, file.raw, kept.evidence_id, now=now)
+            if row.kind == DocumentKind.PAIN_002:
+                changed = [item.end_to_end_id for item in import_status(session, raw, row.evidence_id, now=now)]
+            elif row.kind in _STATEMENTS:
+                fresh = import_statement(session, raw, row.evidence_id, now=now)
             else:
-                raise Problem("bank_file_unexpected", kind=kind)
+                raise Problem("bank_file_unexpected", kind=row.kind)
+        row.problem = row.facts = None
     except Problem as problem:
         row.problem = problem.code
         row.facts = json.dumps(problem.facts, ensure_ascii=False, default=str)
-    row.new_lines = len(fresh)
-    session.add(row)
+    row.new_lines += len(fresh)
     session.flush()
     if react is not None and fresh:
         react(session, fresh)
-    return fresh, changed, row.problem
+    return fresh, changed
 
 
 def _check_reference(text: str) -> None:
