@@ -13,6 +13,7 @@ from dataclasses import astuple, dataclass, fields
 from datetime import date
 from decimal import ROUND_HALF_UP, Decimal
 from enum import StrEnum
+from functools import lru_cache
 from typing import Any
 
 from scf.kernel.money import currency as currency_of
@@ -167,11 +168,13 @@ def check(fact: Fact) -> Fact:
     return fact
 
 
+@lru_cache(maxsize=50_000)
 def normalise(reference: str) -> str | None:
     """Version 1: upper case, A-Z and 0-9 only, O read as 0 and I as 1. None when nothing is left to compare."""
     return _DROPPED.sub("", reference.upper()).translate(_LOOKALIKES) or None
 
 
+@lru_cache(maxsize=50_000)
 def normalise_party(name: str | None) -> str | None:
     """A party's name or identifier for comparing: case folded, without blanks and punctuation; None when empty."""
     return (_PARTY_NOISE.sub("", name).casefold() or None) if name else None

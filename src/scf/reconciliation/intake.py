@@ -26,7 +26,7 @@ from scf.reconciliation.facts import (
     to_json,
 )
 from scf.reconciliation.fold import Folded, Part, fold
-from scf.reconciliation.keyless import Keyless, Waiting, waiting_of
+from scf.reconciliation.keyless import Keyless, Waiting
 from scf.reconciliation.placing import PLACING_VERSION, Found, divide, order_of, owned, place, wanted
 from scf.reconciliation.rule import RULE_ID, RULE_VERSION, Terms, Verdict, judge
 from scf.reconciliation.shelf import ALLOCATION, CASE, FACT, NAME, VERDICT, WAITING, WITHDRAWN, Name, Shelf, chunks
@@ -61,6 +61,8 @@ class Intake:
         self._placed: set[int] = set()
         self._waited: set[int] = set()
         self._unplaced: dict[int, Found] = {}
+        self._generation: dict[int, int] = {}
+        self._identities: dict[int, str | None] = {}
         self._terms_text = json.dumps({k: v for k, v in asdict(terms).items() if k != "as_of_day"}, sort_keys=True)
 
     def take(self, facts: Sequence[Fact]) -> Taken:
@@ -84,13 +86,14 @@ class Intake:
         self._settle_keyless()
         return self._taken(len(fresh), len(facts) - len(fresh))
 
-    def review(self, case_ids: Iterable[int]) -> Taken:
-        """Judge cases again, because time has passed."""
+    def review(self, case_ids: Iterable[int], waiting: Iterable[Waiting] = ()) -> Taken:
+        """Judge cases and look at waiting payments again, because time has passed."""
         ids = list(case_ids)
         self.shelf.load_cases(ids)
         self._touched.update(ids)
         self._judge_touched()
         self._write()
+        self._settle_keyless(waiting)
         return self._taken(0, 0)
 
     def allocate(self, fact_id: int, shares: Sequence[tuple[int, int]], method: str) -> Taken:
@@ -121,12 +124,13 @@ class Intake:
                 continue
             fact_id = self.shelf.next_id(FACT)
             fresh[fact_id] = self.shelf.facts[fact_id] = fact
+            self._identities[fact_id] = fact.identity()
             self.shelf.add(
                 FACT,
                 {
                     "id": fact_id,
                     "digest": digest,
-                    "identity": fact.identity(),
+                    "identity": self._identities[fact_id],
                     "kind": fact.kind.value,
                     "source": fact.source,
                     "trust": fact.trust,
@@ -141,7 +145,7 @@ class Intake:
         """Earlier facts that these replace or declare wrong count no more; their cases are judged again."""
         latest: dict[str, int] = {}
         for fact_id, fact in fresh.items():
-            identity = fact.identity()
+            identity = self._identities[fact_id]
             if identity and fact.kind in _REPLACED:
                 latest[identity] = fact_id
             for kind in _REPLACED if fact.retracts else ():
@@ -150,7 +154,7 @@ class Intake:
         pairs = [
             (row.id, row.identity) for row in self.shelf.select((FACT.c.id, FACT.c.identity), FACT.c.identity, latest)
         ]
-        pairs += [(i, identity) for i, f in fresh.items() if (identity := f.identity()) in latest]
+        pairs += [(i, identity) for i in fresh if (identity := self._identities[i]) in latest]
         gone = {old: latest[name] for old, name in pairs if name is not None and old < latest[name]}
         done = {row.fact_id for row in self.shelf.select((WITHDRAWN.c.fact_id,), WITHDRAWN.c.fact_id, gone)}
         gone = {old: new for old, new in gone.items() if old not in done}
@@ -194,6 +198,8 @@ class Intake:
         if fact_id in self._placed:
             return
         found = place(fact, self.shelf)
+        if fact_id in self._waited and not self._move(fact_id, found):
+            return
         if fact.order_reference and not found.case_ids and not found.rivals:
             found = Found((self._new_case(fact, fact_id),), "order", 1000)
         if not found.case_ids:
@@ -235,7 +241,7 @@ class Intake:
                 "id": self.shelf.next_id(ALLOCATION),
                 "fact_id": fact_id,
                 "case_id": case_id,
-                "generation": 0,
+                "generation": self._generation.get(fact_id, 0),
                 "amount_minor": amount,
                 "payable_minor": fact.payable_minor,
                 "method": method,
@@ -275,24 +281,35 @@ class Intake:
             if norm := normalise(text):
                 self.shelf.add_name(Name(norm[:80], text[:140], role, False, fact_id, None, None, None))
         if fact.kind == Kind.PAYMENT:
-            self.shelf.add(
-                WAITING,
-                {
-                    "fact_id": fact_id,
-                    "seller": normalise_party(fact.seller),
-                    "buyer": normalise_party(fact.buyer),
-                    "account": normalise_account(fact.account),
-                    "currency": fact.currency or "",
-                    "amount_minor": fact.amount_minor or 0,
-                    "day": fact.day,
-                },
-            )
+            self.shelf.add(WAITING, asdict(self._as_waiting(fact_id)))
 
-    def _stop_waiting(self, fact_ids: set[int]) -> None:
+    def _stop_waiting(self, fact_ids: set[int], *, names: bool = True) -> None:
+        """These facts wait no more. Without `names` they still hear of the document they name, should it come."""
         for chunk in chunks(fact_ids):
             self.shelf.session.execute(sa.delete(WAITING).where(WAITING.c.fact_id.in_(chunk)))
-            self.shelf.session.execute(sa.delete(NAME).where(NAME.c.fact_id.in_(chunk), NAME.c.owned.is_(False)))
-        self.queue.resolve_facts(fact_ids)
+            if names:
+                self.shelf.session.execute(sa.delete(NAME).where(NAME.c.fact_id.in_(chunk), NAME.c.owned.is_(False)))
+        if fact_ids:
+            self.queue.resolve_facts(fact_ids)
+
+    def _move(self, fact_id: int, found: Found) -> bool:
+        """Whether a fact that comes back may be placed as found; a place it had without a reference is given up."""
+        columns = (ALLOCATION.c.case_id, ALLOCATION.c.generation, ALLOCATION.c.ended_by)
+        all_ever = list(self.shelf.select(columns, ALLOCATION.c.fact_id, [fact_id]))
+        old = [row for row in all_ever if row.ended_by is None]
+        if not old:
+            return True
+        if not found.case_ids:
+            return False
+        end = sa.update(ALLOCATION).where(ALLOCATION.c.fact_id == fact_id, ALLOCATION.c.ended_by.is_(None))
+        self.shelf.session.execute(end.values(ended_by=fact_id))
+        cases = {row.case_id for row in old}
+        self.shelf.load_cases(cases)
+        self._touched |= cases
+        for case_id in cases & self.shelf.parts.keys():
+            self.shelf.parts[case_id] = [p for p in self.shelf.parts[case_id] if p.fact_id != fact_id]
+        self._generation[fact_id] = max(row.generation for row in all_ever) + 1
+        return True
 
     # judging
 
@@ -360,31 +377,37 @@ class Intake:
         self.shelf.write(self.judged)
         self.judged = {}
 
-    def _settle_keyless(self) -> None:
+    def _settle_keyless(self, waiting: Iterable[Waiting] = ()) -> None:
         """Look at payments that wait: those of this batch, and those whose party just got something to pay."""
-        rows = [self.shelf.cases[i] for i in self.seen if self.shelf.cases[i].get("awaits_payment")]
-        candidates = waiting_of(
-            self.shelf, {r["seller"] for r in rows if r["seller"]}, {r["account"] for r in rows if r["account"]}
-        )
-        new = {fact_id for fact_id, found in self._unplaced.items() if not found.rivals}
-        mine = [self._as_waiting(i) for i in new if self.shelf.facts[i].kind == Kind.PAYMENT]
-        payments = {w.fact_id: w for w in [*candidates, *mine]}
-        if not payments:
-            return
+        opened = [self.shelf.cases[i] for i in self.seen if self.shelf.cases[i].get("awaits_payment")]
+        ambiguous = {i for i, found in self._unplaced.items() if found.rivals}
+        arrived = [
+            self._as_waiting(i)
+            for i in self._unplaced
+            if i not in ambiguous and self.shelf.facts[i].kind == Kind.PAYMENT
+        ]
         keyless = Keyless(self.shelf, self.terms)
-        shares = keyless.settle(list(payments.values()))
-        ids = {share.fact_id for share in shares}
-        self.shelf.load_facts(ids)
-        self.shelf.load_cases({share.case_id for share in shares})
-        self._waited |= ids
-        for share in shares:
-            self._allot(share.fact_id, share.case_id, share.method, share.confidence, share.amount_minor)
-        self.queue.suggest(keyless.suggestions)
-        self._judge_touched()
-        self._write()
+        shares = [s for s in keyless.settle([*arrived, *waiting], opened) if s.fact_id not in ambiguous]
+        if shares or keyless.suggestions:
+            ids = {share.fact_id for share in shares}
+            self.shelf.load_facts(ids)
+            self.shelf.load_cases({share.case_id for share in shares})
+            for share in shares:
+                self._allot(share.fact_id, share.case_id, share.method, share.confidence, share.amount_minor)
+            self._stop_waiting(ids, names=False)
+            self.queue.suggest(keyless.suggestions)
+            self._judge_touched()
+            self._write()
 
     def _as_waiting(self, fact_id: int) -> Waiting:
         fact = self.shelf.facts[fact_id]
-        seller, buyer = normalise_party(fact.seller), normalise_party(fact.buyer)
-        account = normalise_account(fact.account)
-        return Waiting(fact_id, seller, buyer, account, fact.currency or "", fact.amount_minor or 0, fact.day)
+        return Waiting(
+            fact_id,
+            normalise_party(fact.seller),
+            normalise_party(fact.buyer),
+            normalise_account(fact.account),
+            fact.currency or "",
+            fact.amount_minor or 0,
+            fact.day,
+            not any(normalise(text) for role, text in wanted(fact) if role != "mention"),
+        )

@@ -2,11 +2,13 @@
 
 One payment for one case when each is the other's only candidate; one payment for several cases, several payments for
 one case, or several for several, when exactly one combination adds up to the cent. Everything else is a suggestion.
+A payment that names something unknown waits some days for it before it is looked at like this.
 """
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections import defaultdict
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -17,8 +19,11 @@ from scf.reconciliation.shelf import CASE, WAITING, Shelf, chunks
 from scf.reconciliation.subset import MAX_ITEMS, MAX_SIDE, unique_many_to_many, unique_subset
 
 SOLE, MANY = 900, 850
-MAX_TRIED = 500
-"""Waiting payments looked at in one batch; the rest is looked at when its party speaks again."""
+NAMED_GRACE_DAYS = 3
+"""So long a payment waits for the invoice or order it names."""
+MAX_PARTIES = 200
+"""Parties whose combinations are searched in one batch."""
+_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -34,7 +39,7 @@ class Share:
 
 @dataclass(frozen=True, slots=True)
 class Waiting:
-    """A payment that belongs to no case yet. Party and account are normalised."""
+    """A payment that belongs to no case yet. Party and account are normalised; `nameless` names no document."""
 
     fact_id: int
     seller: str | None
@@ -43,142 +48,214 @@ class Waiting:
     currency: str
     amount_minor: int
     day: int
+    nameless: bool
 
 
 class Keyless:
-    """One look at the waiting payments of some parties."""
+    """One look at the waiting payments of a batch and at those its cases may be waiting for."""
 
     def __init__(self, shelf: Shelf, terms: Terms) -> None:
         self.shelf, self.terms = shelf, terms
         self.suggestions: dict[int, list[int]] = {}
-        self._used: set[int] = set()
+        self._used_payments: set[int] = set()
+        self._used_cases: set[int] = set()
 
-    def settle(self, payments: Sequence[Waiting]) -> list[Share]:
-        """Shares for every payment that can be settled beyond doubt; rivals of the others go to `suggestions`."""
-        shares: list[Share] = []
-        for payment in sorted(payments, key=lambda p: p.fact_id)[:MAX_TRIED]:
-            if payment.fact_id in self._used or payment.amount_minor <= 0:
+    def settle(self, arrived: Iterable[Waiting], awaiting: Iterable[Mapping[str, Any]]) -> list[Share]:
+        """Shares for what can be settled beyond doubt: payments just arrived, and payments for cases just opened."""
+        cases = [case for case in awaiting if case["awaits_payment"]]
+        looked_at = {w.fact_id: w for w in arrived if self.ripe(w)}
+        due = sa.or_(WAITING.c.nameless.is_(True), WAITING.c.day <= self.terms.as_of_day - NAMED_GRACE_DAYS)
+        looked_at |= {w.fact_id: w for w in self._payments_near(cases, due)}
+        payments = [looked_at[key] for key in sorted(looked_at) if looked_at[key].amount_minor > 0]
+        shares = self._one_to_one(payments)
+        parties = {(w.seller, w.account, w.currency) for w in payments if w.nameless}
+        parties |= {(c["seller"], c["account"], c["currency"]) for c in self._with_nameless(cases)}
+        for party in sorted(parties, key=repr)[:MAX_PARTIES]:
+            shares += self._combinations(*party)
+        return shares
+
+    def ripe(self, payment: Waiting) -> bool:
+        """Whether the payment names nothing, or has waited long enough for what it names."""
+        return payment.nameless or payment.day + NAMED_GRACE_DAYS <= self.terms.as_of_day
+
+    def _one_to_one(self, payments: Sequence[Waiting]) -> list[Share]:
+        candidates = self._cases_near(payments)
+        sole = {p: found[0] for p in payments if len(found := candidates.get(p.fact_id, [])) == 1}
+        rivals: dict[int, set[int]] = defaultdict(set)
+        for rival in self._payments_near(sole.values()):
+            for case in {c["id"]: c for c in sole.values()}.values():
+                if self._fits(rival, case):
+                    rivals[case["id"]].add(rival.fact_id)
+        shares = []
+        for payment in payments:
+            found = candidates.get(payment.fact_id, [])
+            if payment in sole and not rivals[found[0]["id"]] - {payment.fact_id}:
+                shares.append(Share(payment.fact_id, found[0]["id"], payment.amount_minor, "sole_candidate", SOLE))
+                self._used_payments.add(payment.fact_id)
+                self._used_cases.add(found[0]["id"])
+            elif found:
+                self.suggestions[payment.fact_id] = [case["id"] for case in found]
+        return shares
+
+    def _combinations(self, seller: str | None, account: str | None, currency: str) -> list[Share]:
+        """What adds up in one way only among the open cases and the nameless payments of one party."""
+        cases = self._open_cases(seller, account, currency)
+        payments = self._nameless(seller, account, currency)
+        if not cases or not payments or len(cases) > MAX_ITEMS or len(payments) > MAX_ITEMS:
+            return []
+        opens, amounts = [c["open_minor"] for c in cases], [w.amount_minor for w in payments]
+        for payment in payments:
+            if payment.fact_id in self.suggestions:
                 continue
-            made = self._one_to_one(payment) or self._with_many(payment)
-            self._used.update(share.fact_id for share in made)
-            self._used.update(-share.case_id for share in made)
-            shares += made
-        return shares
-
-    def _one_to_one(self, payment: Waiting) -> list[Share]:
-        candidates = self._cases_near(payment)
-        if len(candidates) > 1:
-            self.suggestions[payment.fact_id] = [c["id"] for c in candidates]
-        if len(candidates) != 1:
-            return []
-        case = candidates[0]
-        rivals = [w for w in self._waiting_for(case) if self._fits(w, case) and w.fact_id != payment.fact_id]
-        if rivals:
-            self.suggestions[payment.fact_id] = [case["id"]]
-            return []
-        return [Share(payment.fact_id, case["id"], payment.amount_minor, "sole_candidate", SOLE)]
-
-    def _with_many(self, payment: Waiting) -> list[Share]:
-        if payment.fact_id in self.suggestions:
-            return []
-        cases = self._open_cases(payment)
-        if not cases or len(cases) > MAX_ITEMS:
-            return []
-        opens = [c["open_minor"] for c in cases]
-        chosen = unique_subset(opens, payment.amount_minor, at_least=2)
-        if chosen is not None:
-            return [Share(payment.fact_id, cases[i]["id"], opens[i], "sole_combination", MANY) for i in chosen]
-        payments = [w for w in self._payments_beside(payment) if w.fact_id not in self._used]
+            chosen = unique_subset(opens, payment.amount_minor, at_least=2)
+            if chosen is not None:
+                return self._use([(payment, cases[i], opens[i]) for i in chosen])
         for case in cases:
-            amounts = [w.amount_minor for w in payments]
             parts = unique_subset(amounts, case["open_minor"], at_least=2)
-            if parts is not None and payment.fact_id in {payments[i].fact_id for i in parts}:
-                return [Share(payments[i].fact_id, case["id"], amounts[i], "sole_combination", MANY) for i in parts]
-        return self._many_to_many(payment, payments, cases)
+            if parts is not None:
+                return self._use([(payments[i], case, amounts[i]) for i in parts])
+        if len(cases) > MAX_SIDE or len(payments) > MAX_SIDE:
+            return []
+        pair = unique_many_to_many(amounts, opens)
+        return [] if pair is None else self._use(_spread([payments[i] for i in pair[0]], [cases[i] for i in pair[1]]))
 
-    def _many_to_many(self, payment: Waiting, payments: list[Waiting], cases: list[Any]) -> list[Share]:
-        if len(payments) > MAX_SIDE or len(cases) > MAX_SIDE:
-            return []
-        pair = unique_many_to_many([w.amount_minor for w in payments], [c["open_minor"] for c in cases])
-        if pair is None or payment.fact_id not in {payments[i].fact_id for i in pair[0]}:
-            return []
-        shares, need = [], [[cases[i]["id"], cases[i]["open_minor"]] for i in pair[1]]
-        for place in pair[0]:
-            left = payments[place].amount_minor
-            while left:
-                part = min(left, need[0][1])
-                shares.append(Share(payments[place].fact_id, need[0][0], part, "sole_combination", MANY))
-                left -= part
-                need[0][1] -= part
-                if need[0][1] == 0 and len(need) > 1:
-                    need.pop(0)
-        return shares
+    def _use(self, chosen: list[tuple[Waiting, Mapping[str, Any], int]]) -> list[Share]:
+        self._used_payments.update(payment.fact_id for payment, _, _ in chosen)
+        self._used_cases.update(case["id"] for _, case, _ in chosen)
+        return [Share(payment.fact_id, case["id"], part, "sole_combination", MANY) for payment, case, part in chosen]
 
     def _allowed(self, amount: int) -> int:
         """Largest difference, in minor units, that the rule allows around `amount`."""
         return max(self.terms.amount_fixed_minor, self.terms.amount_per_mille * amount // 1000)
 
-    def _fits(self, payment: Waiting, case: Any) -> bool:
-        if abs(payment.amount_minor - case["open_minor"]) > self._allowed(case["open_minor"]):
+    def _fits(self, payment: Waiting, case: Mapping[str, Any]) -> bool:
+        same_party = (payment.seller and payment.seller == case["seller"]) or (
+            payment.account and payment.account == case["account"]
+        )
+        if not same_party or payment.currency != case["currency"]:
             return False
         if payment.buyer and case["buyer"] and payment.buyer != case["buyer"]:
+            return False
+        if abs(payment.amount_minor - case["open_minor"]) > self._allowed(case["open_minor"]):
             return False
         first = case["goods_day"]
         return first is None or first <= payment.day <= first + self.terms.payment_window_days
 
-    def _of_party(self, table: sa.Table, payment: Waiting) -> Any:
-        ways = [getattr(table.c, n) == v for n, v in (("seller", payment.seller), ("account", payment.account)) if v]
-        return sa.or_(*ways) if ways else sa.false()
+    def _cases_near(self, payments: Sequence[Waiting]) -> dict[int, list[Mapping[str, Any]]]:
+        """Open cases that fit each payment."""
+        found: dict[int, dict[int, Mapping[str, Any]]] = defaultdict(dict)
+        by_id = {p.fact_id: p for p in payments}
+        for column in ("seller", "account"):
+            asked = [
+                (p.fact_id, getattr(p, column), p.currency, *self._range(p.amount_minor * 2, p.amount_minor))
+                for p in payments
+                if getattr(p, column)
+            ]
+            for row in self._near(CASE, column, "open_minor", asked, CASE.c.awaits_payment.is_(True)):
+                case = {**row, "id": row["id"]}
+                if case["id"] not in self._used_cases and self._fits(by_id[row["asked_for"]], case):
+                    found[row["asked_for"]][case["id"]] = case
+        return {fact_id: [cases[i] for i in sorted(cases)] for fact_id, cases in found.items()}
 
-    def _cases(self, payment: Waiting, low: int, high: int, limit: int) -> list[Any]:
+    def _payments_near(self, cases: Iterable[Mapping[str, Any]], *more: Any) -> list[Waiting]:
+        """Waiting payments that may be meant for these cases."""
+        listed = list({case["id"]: case for case in cases}.values())
+        found: dict[int, Waiting] = {}
+        for column in ("seller", "account"):
+            asked = [
+                (c["id"], c[column], c["currency"], *self._range(c["open_minor"], c["open_minor"]))
+                for c in listed
+                if c[column]
+            ]
+            for row in self._near(WAITING, column, "amount_minor", asked, *more):
+                found[row["fact_id"]] = _waiting(row)
+        return [found[key] for key in sorted(found) if key not in self._used_payments]
+
+    def _range(self, base: int, around: int) -> tuple[int, int]:
+        slack = self._allowed(base)
+        return around - slack, around + slack
+
+    def _near(
+        self, table: sa.Table, column: str, amount: str, asked: list[tuple[Any, ...]], *more: Any
+    ) -> Iterable[Mapping[str, Any]]:
+        """Rows of `table` whose party, currency and amount are asked for: (id, party, currency, low, high) each."""
+        kinds = (sa.BigInteger, sa.String, sa.String, sa.BigInteger, sa.BigInteger)
+        names = ("asked_for", "party", "money", "low", "high")
+        columns: list[Any] = [sa.column(name, kind) for name, kind in zip(names, kinds, strict=True)]
+        for start in range(0, len(asked), _ROWS):
+            wanted = sa.values(*columns, name="wanted").data(asked[start : start + _ROWS]).cte("asked")
+            query = sa.select(table, wanted.c.asked_for).join_from(
+                wanted,
+                table,
+                sa.and_(
+                    table.c[column] == wanted.c.party,
+                    table.c.currency == wanted.c.money,
+                    table.c[amount].between(wanted.c.low, wanted.c.high),
+                    *more,
+                ),
+            )
+            yield from (dict(row) for row in self.shelf.session.execute(query).mappings())
+
+    def _with_nameless(self, cases: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Cases of parties that have nameless payments waiting."""
+        have: set[tuple[str, str]] = set()
+        for column in ("seller", "account"):
+            values = {case[column] for case in cases if case[column]}
+            for chunk in chunks(sorted(values)):
+                query = sa.select(WAITING.c[column]).where(WAITING.c[column].in_(chunk), WAITING.c.nameless.is_(True))
+                have |= {(column, row[0]) for row in self.shelf.session.execute(query.distinct())}
+        return [c for c in cases if ("seller", c["seller"]) in have or ("account", c["account"]) in have]
+
+    def _open_cases(self, seller: str | None, account: str | None, currency: str) -> list[Mapping[str, Any]]:
         query = (
             sa.select(CASE)
             .where(
-                self._of_party(CASE, payment),
-                CASE.c.currency == payment.currency,
+                _party(CASE, seller, account),
+                CASE.c.currency == currency,
                 CASE.c.awaits_payment.is_(True),
-                CASE.c.open_minor.between(low, high),
+                CASE.c.open_minor > 0,
+                CASE.c.id.not_in(self._used_cases),
             )
-            .order_by(CASE.c.id)
-            .limit(limit)
+            .order_by(CASE.c.goods_day, CASE.c.id)
+            .limit(MAX_ITEMS + 1)
         )
-        rows = self.shelf.session.execute(query).mappings().all()
-        return [row for row in rows if -row["id"] not in self._used]
+        return [dict(row) for row in self.shelf.session.execute(query).mappings()]
 
-    def _cases_near(self, payment: Waiting) -> list[Any]:
-        slack = self._allowed(payment.amount_minor * 2)
-        near = self._cases(payment, payment.amount_minor - slack, payment.amount_minor + slack, MAX_ITEMS * 4)
-        return [case for case in near if self._fits(payment, case)]
-
-    def _open_cases(self, payment: Waiting) -> list[Any]:
-        return self._cases(payment, 1, 2**62, MAX_ITEMS + 1)
-
-    def _payments_beside(self, payment: Waiting) -> list[Waiting]:
+    def _nameless(self, seller: str | None, account: str | None, currency: str) -> list[Waiting]:
         query = (
             sa.select(WAITING)
-            .where(self._of_party(WAITING, payment), WAITING.c.currency == payment.currency, WAITING.c.amount_minor > 0)
+            .where(
+                _party(WAITING, seller, account),
+                WAITING.c.currency == currency,
+                WAITING.c.amount_minor > 0,
+                WAITING.c.nameless.is_(True),
+                WAITING.c.fact_id.not_in(self._used_payments),
+            )
             .order_by(WAITING.c.fact_id)
-            .limit(MAX_ITEMS)
+            .limit(MAX_ITEMS + 1)
         )
-        return [Waiting(**row) for row in self.shelf.session.execute(query).mappings()]
-
-    def _waiting_for(self, case: Any) -> list[Waiting]:
-        slack = self._allowed(case["open_minor"])
-        ways = [getattr(WAITING.c, n) == case[n] for n in ("seller", "account") if case[n]]
-        query = sa.select(WAITING).where(
-            sa.or_(*ways) if ways else sa.false(),
-            WAITING.c.currency == case["currency"],
-            WAITING.c.amount_minor.between(case["open_minor"] - slack, case["open_minor"] + slack),
-        )
-        return [Waiting(**row) for row in self.shelf.session.execute(query.limit(MAX_ITEMS)).mappings()]
+        return [_waiting(dict(row)) for row in self.shelf.session.execute(query).mappings()]
 
 
-def waiting_of(shelf: Shelf, sellers: set[str], accounts: set[str]) -> list[Waiting]:
-    """Waiting payments to any of these parties or accounts, oldest first."""
-    found: dict[int, Waiting] = {}
-    for column, values in ((WAITING.c.seller, sellers), (WAITING.c.account, accounts)):
-        for chunk in chunks(sorted(values)):
-            query = sa.select(WAITING).where(column.in_(chunk)).order_by(WAITING.c.fact_id).limit(MAX_TRIED)
-            for row in shelf.session.execute(query).mappings():
-                found[row["fact_id"]] = Waiting(**row)
-    return [found[key] for key in sorted(found)]
+def _party(table: sa.Table, seller: str | None, account: str | None) -> Any:
+    ways = [table.c[name] == value for name, value in (("seller", seller), ("account", account)) if value]
+    return sa.or_(*ways) if ways else sa.false()
+
+
+def _waiting(row: Mapping[str, Any]) -> Waiting:
+    return Waiting(**{name: row[name] for name in Waiting.__dataclass_fields__})
+
+
+def _spread(payments: list[Waiting], cases: list[Mapping[str, Any]]) -> list[tuple[Waiting, Mapping[str, Any], int]]:
+    """Divide payments over cases of the same total, in order."""
+    parts, need = [], [[case, case["open_minor"]] for case in cases]
+    for payment in payments:
+        left = payment.amount_minor
+        while left:
+            part = min(left, need[0][1])
+            parts.append((payment, need[0][0], part))
+            left -= part
+            need[0][1] -= part
+            if need[0][1] == 0 and len(need) > 1:
+                need.pop(0)
+    return parts

@@ -104,6 +104,7 @@ class WaitingPayment(SQLModel, table=True):
     currency: str = Field(max_length=3)
     amount_minor: int = Field(sa_type=BIG)
     day: int
+    nameless: bool
 
 
 class Allocation(SQLModel, table=True):

@@ -15,6 +15,7 @@ from scf.kernel.problems import Problem
 from scf.reconciliation.exceptions import explain
 from scf.reconciliation.facts import Fact, Kind, day_number, from_json, normalise
 from scf.reconciliation.intake import Intake, Taken
+from scf.reconciliation.keyless import NAMED_GRACE_DAYS, Waiting
 from scf.reconciliation.models import Allocation, CaseRow, ExceptionRow, FactRow, VerdictRow, WaitingPayment
 from scf.reconciliation.rule import Terms
 from scf.store.evidence import EvidenceBytes
@@ -63,10 +64,17 @@ def take(session: Session, facts: Sequence[Fact], *, clock: Clock, terms: Terms 
 
 
 def sweep(session: Session, *, clock: Clock, terms: Terms | None = None, limit: int = BATCH) -> Taken:
-    """Judge again the cases that time alone may have changed: what was expected may be late by now."""
+    """Once a day: judge again the cases that time alone may have changed; what was expected may be late by now.
+
+    Payments that have waited long enough for the document they name are matched like those that name none.
+    """
     at = _terms(clock, terms)
     due = select(col(CaseRow.id)).where(col(CaseRow.review_day) <= at.as_of_day).order_by(col(CaseRow.id)).limit(limit)
-    return Intake(session, at, clock.now()).review(session.exec(due).all())
+    ripe = at.as_of_day - NAMED_GRACE_DAYS
+    late = select(WaitingPayment).where(col(WaitingPayment.day) <= ripe).order_by(col(WaitingPayment.fact_id).desc())
+    rows = session.exec(late.limit(limit)).all()
+    waiting = [Waiting(**row.model_dump()) for row in rows]
+    return Intake(session, at, clock.now()).review(session.exec(due).all(), waiting)
 
 
 def allocate(
