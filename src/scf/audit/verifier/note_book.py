@@ -1,0 +1,413 @@
+"""Receivables and notes: what their events change, with lineage, limits and conservation checked at every event."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping
+
+from .hashing import keccak
+from .interface import INTENTS
+from .register import (
+    BANK,
+    FINANCED,
+    FINANCIER,
+    FROZEN,
+    LEAF,
+    LOCKED,
+    MASS,
+    MOVED,
+    OBLIGOR,
+    OFFERED,
+    PENDING,
+    RECOURSE,
+    BankLine,
+    Event,
+    Note,
+    Receivable,
+    Register,
+    name_of,
+    note_id,
+)
+from .report import Check
+from .settlement import closed, payment_recorded, settled, settlement_held
+
+LAPSED = 3
+_HOUR = 3600
+
+
+def apply(register: Register, event: Event) -> None:
+    """Change the register by one event of `Receivables`, then see that nothing was lost or made."""
+    receivable = _HANDLERS[event.name](register, event)
+    check = register.report.check("conservation")
+    check.count()
+    sums = receivable.sums
+    total = sums["held"] + sums["offered"] + sums["locked"] + sums["settled"]
+    face = 0 if receivable.cancelled else receivable.face
+    if total != face or min(sums.values()) < 0:
+        check.fail("not_conserved", f"{event.record} receivable {receivable.id}", face, sums)
+
+
+def change(receivable: Receivable, note: Note, *, amount: int | None = None, flags: int | None = None) -> None:
+    """Set a note's amount or flags and move the receivable's sums along."""
+    receivable.sums[note.bucket] -= note.amount
+    if amount is not None:
+        note.amount = amount
+    if flags is not None:
+        note.flags = flags
+    receivable.sums[note.bucket] += note.amount
+
+
+def put(register: Register, receivable: Receivable, note: Note, claimed: int, evidence: bytes, event: Event) -> None:
+    """Add a node: its id must prove its descent, and must be new."""
+    check = register.report.check("lineage")
+    check.expect(
+        "note_id", event.record, name_of(note_id(note.receivable, note.parent, note.index, evidence)), name_of(claimed)
+    )
+    if claimed in register.notes:
+        check.fail("note_twice", event.record, "a new id", name_of(claimed))
+    register.notes[claimed] = note
+    receivable.notes.append(claimed)
+    receivable.sums[note.bucket] += note.amount
+
+
+def _parts(register: Register, note: int) -> tuple[Receivable, Note]:
+    return register.receivables[note >> 192], register.notes[note]
+
+
+def _require(check: Check, key: str, event: Event, holds: bool, expected: object, found: object) -> None:
+    if not holds:
+        check.fail(key, event.record, expected, found)
+
+
+def _offer_ok(receivable: Receivable, until: int, event: Event) -> bool:
+    return event.timestamp < until <= receivable.maturity and until % _HOUR == 0
+
+
+def _issued(register: Register, event: Event) -> Receivable:
+    args, check = event.args, register.report.check("terms")
+    check.count()
+    obligor = register.members.get(args["obligor"])
+    _require(
+        check,
+        "not_allowed",
+        event,
+        register.is_good(args["obligor"], OBLIGOR),
+        "an obligor in good standing",
+        args["obligor"],
+    )
+    _require(check, "halted", event, not register.is_halted(args["obligor"]), "not halted", args["obligor"])
+    _require(
+        check, "not_allowed", event, register.is_good(args["creditor"]), "a member in good standing", args["creditor"]
+    )
+    receivable = Receivable(
+        id=args["receivableId"],
+        obligor=args["obligor"],
+        creditor=args["creditor"],
+        face=args["face"],
+        currency=args["currency"],
+        maturity=args["maturity"],
+        max_tier=args["maxTier"],
+        min_amount=args["minAmount"],
+        fingerprint=args["fingerprint"],
+        outstanding=args["face"],
+        issued_hour=event.timestamp // _HOUR,
+    )
+    sound = (
+        args["creditor"] != args["obligor"]
+        and args["minAmount"] <= args["face"]
+        and args["face"] > 0
+        and args["maturity"] > event.timestamp
+        and 1 <= args["maxTier"] <= 250
+        and _offer_ok(receivable, args["offerUntil"], event)
+    )
+    _require(check, "terms", event, sound, "terms the contract allows", args["face"])
+    _require(
+        check,
+        "receivable_id",
+        event,
+        receivable.id == len(register.receivables) + 1,
+        len(register.receivables) + 1,
+        receivable.id,
+    )
+    earlier = register.fingerprints.get(args["fingerprint"])
+    if earlier is not None and not register.receivables[earlier].cancelled:
+        check.fail("fingerprint_twice", event.record, f"receivable {earlier}", args["fingerprint"])
+    register.fingerprints[args["fingerprint"]] = receivable.id
+    if obligor is not None:
+        obligor.used += receivable.face
+        _require(check, "over_limit", event, obligor.used <= obligor.limit, f"<= {obligor.limit}", obligor.used)
+    register.receivables[receivable.id] = receivable
+    root = Note(
+        args["noteId"], receivable.id, 0, 0, args["creditor"], args["face"], 1, OFFERED, until=args["offerUntil"]
+    )
+    put(register, receivable, root, args["noteId"], args["document"], event)
+    return receivable
+
+
+def _accepted(register: Register, event: Event) -> Receivable:
+    receivable, note = _parts(register, event.args["noteId"])
+    check = register.report.check("notes")
+    check.count()
+    _require(
+        check, "not_offered", event, note.flags & (OFFERED | LOCKED | FROZEN) == OFFERED, "an open offer", note.flags
+    )
+    _require(check, "offer_closed", event, event.timestamp < note.until, f"before {note.until}", event.timestamp)
+    _require(check, "other_holder", event, event.args["holder"] == note.holder, note.holder, event.args["holder"])
+    _require(check, "not_allowed", event, register.is_good(note.holder), "a member in good standing", note.holder)
+    if note.parent == 0:
+        receivable.accepted = True
+    _require(check, "not_open", event, receivable.is_open, "an open receivable", receivable.id)
+    change(receivable, note, flags=note.flags & ~PENDING)
+    return receivable
+
+
+def _spend(
+    register: Register, event: Event, parent: int, amount: int, index: int, *, capped: bool
+) -> tuple[Receivable, Note]:
+    """What every pass and financing has in common: the parent may give, and gives no more than it has."""
+    receivable, giver = _parts(register, parent)
+    check, lineage = register.report.check("notes"), register.report.check("lineage")
+    check.count()
+    _require(check, "not_movable", event, not giver.flags & (PENDING | FROZEN), "a note in hand", giver.flags)
+    _require(check, "not_open", event, receivable.is_open, "an open receivable", receivable.id)
+    _require(
+        check, "matured", event, event.timestamp < receivable.maturity, f"before {receivable.maturity}", event.timestamp
+    )
+    _require(check, "halted", event, not register.is_halted(receivable.obligor), "not halted", receivable.obligor)
+    _require(check, "not_allowed", event, register.is_good(giver.holder), "a member in good standing", giver.holder)
+    _require(check, "overspent", event, amount <= giver.amount, f"<= {giver.amount}", amount)
+    _require(check, "too_small", event, amount >= max(1, receivable.min_amount), f">= {receivable.min_amount}", amount)
+    lineage.expect("child_index", event.record, giver.children, index)
+    if capped:
+        _require(
+            lineage, "too_deep", event, giver.tier < receivable.max_tier, f"<= {receivable.max_tier}", giver.tier + 1
+        )
+    change(receivable, giver, amount=giver.amount - amount)
+    giver.children += 1
+    return receivable, giver
+
+
+def _passed(register: Register, event: Event) -> Receivable:
+    args, check = event.args, register.report.check("notes")
+    receivable, giver = _spend(register, event, args["parentId"], args["amount"], args["childIndex"], capped=True)
+    to_self = args["to"] == giver.holder
+    _require(check, "not_allowed", event, register.is_good(args["to"]), "a member in good standing", args["to"])
+    sound = args["offerUntil"] == 0 if to_self else _offer_ok(receivable, args["offerUntil"], event)
+    _require(check, "bad_offer", event, sound, "a whole hour ahead, not after maturity", args["offerUntil"])
+    child = Note(
+        args["noteId"], receivable.id, giver.id, args["childIndex"], args["to"], args["amount"], giver.tier + 1,
+        0 if to_self else OFFERED, until=args["offerUntil"],
+    )  # fmt: skip
+    put(register, receivable, child, args["noteId"], args["evidence"], event)
+    return receivable
+
+
+def _mass_passed(register: Register, event: Event) -> Receivable:
+    args, amount = event.args, event.args["root"] & (2**64 - 1)
+    receivable, giver = _spend(register, event, args["parentId"], amount, args["childIndex"], capped=True)
+    check = register.report.check("notes")
+    _require(
+        check,
+        "bad_offer",
+        event,
+        _offer_ok(receivable, args["offerUntil"], event),
+        "a whole hour ahead",
+        args["offerUntil"],
+    )
+    _require(check, "bad_tree", event, 1 <= args["count"] <= 2**17, "1 to 131072 leaves", args["count"])
+    mass = Note(
+        args["massId"], receivable.id, giver.id, args["childIndex"], giver.holder, amount, giver.tier + 1, MASS,
+        until=args["offerUntil"], mass_root=args["root"], mass_count=args["count"],
+    )  # fmt: skip
+    put(register, receivable, mass, args["massId"], args["evidence"], event)
+    return receivable
+
+
+def _materialised(register: Register, event: Event) -> Receivable:
+    args, check = event.args, register.report.check("notes")
+    receivable, mass = _parts(register, args["massId"])
+    check.count()
+    _require(check, "not_movable", event, mass.flags == MASS, "an open mass pass", mass.flags)
+    _require(check, "offer_closed", event, event.timestamp < mass.until, f"before {mass.until}", event.timestamp)
+    _require(check, "overspent", event, args["amount"] <= mass.amount, f"<= {mass.amount}", args["amount"])
+    _require(
+        check,
+        "too_small",
+        event,
+        args["amount"] >= max(1, receivable.min_amount),
+        f">= {receivable.min_amount}",
+        args["amount"],
+    )
+    _require(check, "not_allowed", event, register.is_good(args["to"]), "a member in good standing", args["to"])
+    change(receivable, mass, amount=mass.amount - args["amount"])
+    evidence = keccak(mass.mass_root.to_bytes(32, "big") + args["leaf"].to_bytes(32, "big"))
+    leaf = Note(args["noteId"], receivable.id, mass.id, args["leaf"], args["to"], args["amount"], mass.tier, LEAF)
+    put(register, receivable, leaf, args["noteId"], evidence, event)
+    return receivable
+
+
+def _returned(register: Register, event: Event) -> Receivable:
+    args, check = event.args, register.report.check("notes")
+    receivable, note = _parts(register, args["noteId"])
+    check.count()
+    _require(
+        check,
+        "not_movable",
+        event,
+        bool(note.flags & PENDING) and not note.flags & FROZEN,
+        "a pending note",
+        note.flags,
+    )
+    _require(
+        check, "other_parent", event, args["parentId"] == note.parent, name_of(note.parent), name_of(args["parentId"])
+    )
+    _require(check, "other_amount", event, args["amount"] == note.amount > 0, note.amount, args["amount"])
+    if args["cause"] == LAPSED:
+        _require(check, "offer_open", event, event.timestamp >= note.until, f"from {note.until}", event.timestamp)
+    amount = note.amount
+    change(receivable, note, amount=0, flags=0)
+    if note.parent == 0:
+        receivable.cancelled, receivable.outstanding = True, 0
+        register.members[receivable.obligor].used -= amount
+        return receivable
+    parent = register.notes[note.parent]
+    if receivable.rounds:
+        if parent.amount == 0:
+            parent.settled_rounds = note.settled_rounds
+        _require(
+            check,
+            "unequally_settled",
+            event,
+            parent.settled_rounds == note.settled_rounds,
+            parent.settled_rounds,
+            note.settled_rounds,
+        )
+    change(receivable, parent, amount=parent.amount + amount)
+    return receivable
+
+
+def _financing_locked(register: Register, event: Event) -> Receivable:
+    args, quote, check = event.args, event.args["quote"], register.report.check("financing")
+    check.count()
+    holder = register.notes[quote["parentId"]].holder
+    receivable, giver = _spend(register, event, quote["parentId"], quote["amount"], args["childIndex"], capped=False)
+    quote_hash = INTENTS["Quote"].struct_hash(quote)
+    check.expect("quote_hash", event.record, quote_hash, args["quoteHash"])
+    _require(check, "quote_twice", event, quote_hash not in register.quotes, "a new quote", quote_hash)
+    register.quotes.add(quote_hash)
+    price = quote["net"] + quote["discount"] + quote["fees"]
+    _require(check, "price", event, price == quote["amount"] and quote["net"] > 0, quote["amount"], price)
+    same = args["financier"] == quote["financier"] and args["parentId"] == quote["parentId"]
+    _require(check, "other_quote", event, same, quote["financier"], args["financier"])
+    _require(
+        check, "not_allowed", event, register.is_good(quote["financier"], FINANCIER), "a financier", quote["financier"]
+    )
+    _require(check, "not_allowed", event, register.is_good(quote["payingBank"], BANK), "a bank", quote["payingBank"])
+    own = register.organisation(holder)
+    for other in (quote["financier"], quote["payingBank"]):
+        _require(check, "not_independent", event, register.organisation(other) != own, "another organisation", other)
+    in_time = event.timestamp <= quote["expiry"] and _offer_ok(receivable, quote["lockUntil"], event)
+    _require(check, "bad_offer", event, in_time, "in time", quote["lockUntil"])
+    flags = OFFERED | LOCKED | (RECOURSE if quote["recourse"] else 0)
+    child = Note(
+        args["noteId"], receivable.id, giver.id, args["childIndex"], quote["financier"], quote["amount"],
+        giver.tier + 1, flags, until=quote["lockUntil"], quote=quote,
+    )  # fmt: skip
+    put(register, receivable, child, args["noteId"], quote["evidence"], event)
+    return receivable
+
+
+def _financing_completed(register: Register, event: Event) -> Receivable:
+    args, check = event.args, register.report.check("financing")
+    receivable, note = _parts(register, args["noteId"])
+    check.count()
+    _require(
+        check, "not_movable", event, note.flags & (LOCKED | FROZEN) == LOCKED and note.amount > 0, "a lock", note.flags
+    )
+    _require(check, "offer_closed", event, event.timestamp < note.until, f"before {note.until}", event.timestamp)
+    quote = note.quote or {}
+    _require(check, "net", event, args["net"] == quote.get("net"), quote.get("net"), args["net"])
+    _require(check, "no_registration", event, any(args["registration"]), "a registration", args["registration"])
+    bank = quote.get("payingBank", b"")
+    register.use_reference("Receivables", bank, args["bankReference"], event.record)
+    register.bank_lines.append(
+        BankLine(event.record, "financed", args["bankReference"], None, args["net"], receivable.currency)
+    )
+    change(receivable, note, flags=note.flags & ~PENDING | FINANCED)
+    return receivable
+
+
+def _frozen(register: Register, event: Event) -> Receivable:
+    receivable, note = _parts(register, event.args["tokenId"])
+    check = register.report.check("notes")
+    check.count()
+    _require(check, "other_holder", event, event.args["account"] == note.holder, note.holder, event.args["account"])
+    frozen = event.args["frozenStatus"]
+    change(receivable, note, flags=note.flags | FROZEN if frozen else note.flags & ~FROZEN)
+    return receivable
+
+
+def _forced(register: Register, event: Event) -> Receivable:
+    args, check = event.args, register.report.check("notes")
+    receivable, note = _parts(register, args["tokenId"])
+    check.count()
+    _require(check, "not_movable", event, not note.flags & PENDING and note.amount > 0, "a note in hand", note.flags)
+    _require(check, "other_holder", event, args["from"] == note.holder, note.holder, args["from"])
+    _require(
+        check,
+        "not_allowed",
+        event,
+        register.is_good(args["to"]) and args["to"] != note.holder,
+        "another member",
+        args["to"],
+    )
+    child = Note(args["noteId"], receivable.id, note.id, note.children, args["to"], note.amount, note.tier + 1, 0)
+    if receivable.rounds:
+        child.flags, child.settled_rounds = MOVED, note.settled_rounds
+        child.moved_from = note.moved_from if note.flags & MOVED else note.id
+    change(receivable, note, amount=0)
+    note.children += 1
+    put(register, receivable, child, args["noteId"], args["reason"], event)
+    return receivable
+
+
+def check_sums(register: Register) -> None:
+    """At the end, add up every tree afresh: held + offered + locked + settled = face, and what is held is owed."""
+    check = register.report.check("conservation")
+    for receivable in register.receivables.values():
+        check.count()
+        fresh = {"held": 0, "offered": 0, "locked": 0, "settled": receivable.sums["settled"]}
+        for id_ in receivable.notes:
+            note = register.notes[id_]
+            fresh[note.bucket] += note.amount
+        face = 0 if receivable.cancelled else receivable.face
+        if fresh != receivable.sums or sum(fresh.values()) != face:
+            check.fail("not_conserved", f"receivable {receivable.id}", face, fresh)
+        if receivable.sums["settled"] > receivable.paid:
+            check.fail(
+                "settled_unpaid", f"receivable {receivable.id}", f"<= {receivable.paid}", receivable.sums["settled"]
+            )
+        if not receivable.cancelled and receivable.outstanding + receivable.paid != receivable.face:
+            check.fail(
+                "not_conserved",
+                f"receivable {receivable.id}",
+                receivable.face,
+                receivable.outstanding + receivable.paid,
+            )
+
+
+_HANDLERS: Mapping[str, Callable[[Register, Event], Receivable]] = {
+    "Issued": _issued,
+    "Accepted": _accepted,
+    "Passed": _passed,
+    "Returned": _returned,
+    "MassPassed": _mass_passed,
+    "Materialised": _materialised,
+    "FinancingLocked": _financing_locked,
+    "FinancingCompleted": _financing_completed,
+    "PaymentRecorded": payment_recorded,
+    "Settled": settled,
+    "SettlementHeld": settlement_held,
+    "Closed": closed,
+    "Frozen": _frozen,
+    "ForcedTransfer": _forced,
+}

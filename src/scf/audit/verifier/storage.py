@@ -1,0 +1,132 @@
+"""The rebuilt register against the contracts' own storage at the closing block.
+
+What the events tell must be what the contracts hold: every note, every receivable's terms and sums, every entrusted
+account and stage, members' words and limits, the head of the evidence log, the counters. Slots follow from the storage
+layout of the pinned contracts (Solidity: value of mapping `m` at key `k` lies at keccak256(k ‖ slot of m)).
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from .hashing import keccak
+from .register import MASS, PENDING, Account, Member, Note, Receivable, Register, address_text, name_of
+
+_HOUR = 3600
+_OFFERED, _OPEN, _CLOSED, _CANCELLED, _REPORTED = 1, 2, 3, 4, 128
+_MEMBER_WORDS, _MEMBER_LIMITS, _MEMBER_NONCE, _THRESHOLD = 2, 3, 10, 11
+_NONCE, _NOTES, _RECEIVABLES, _RECEIVABLE_COUNT = 3, 4, 5, 15
+_ACCOUNTS, _STAGES, _ACCOUNT_COUNT = 4, 5, 11
+_HEAD = 2
+
+
+@dataclass(frozen=True, slots=True)
+class Slot:
+    """A storage slot of a contract and the value it must hold."""
+
+    contract: str
+    slot: int
+    value: int
+    record: str
+
+    @property
+    def key(self) -> bytes:
+        """Key in the contract's storage trie."""
+        return keccak(self.slot.to_bytes(32, "big"))
+
+
+def _at(mapping: int, key: int) -> int:
+    return int.from_bytes(keccak(key.to_bytes(32, "big") + mapping.to_bytes(32, "big")), "big")
+
+
+def _number(address: bytes) -> int:
+    return int.from_bytes(address, "big")
+
+
+def expected_slots(register: Register) -> Iterator[Slot]:
+    """Every slot the register says something about."""
+    nonces = register.quorum_nonces
+    yield Slot("Members", _MEMBER_NONCE, nonces.get("Members", 0), "Members quorum nonce")
+    yield Slot("Members", _THRESHOLD, register.threshold, "Members threshold")
+    yield Slot("Receivables", _NONCE, nonces.get("Receivables", 0), "Receivables quorum nonce")
+    yield Slot("Receivables", _RECEIVABLE_COUNT, len(register.receivables), "count of receivables")
+    yield Slot("EntrustedAccounts", _NONCE, nonces.get("EntrustedAccounts", 0), "EntrustedAccounts quorum nonce")
+    yield Slot("EntrustedAccounts", _ACCOUNT_COUNT, len(register.accounts), "count of entrusted accounts")
+    size = register.heads[-1][0] if register.heads else 0
+    yield Slot("EvidenceLog", _HEAD, size | register.anchored_at << 64, "evidence log head")
+    for member in register.members.values():
+        yield from _member(member)
+    for receivable in register.receivables.values():
+        yield from _receivable(receivable)
+        for id_ in receivable.notes:
+            yield Slot("Receivables", _at(_NOTES, id_), _note(receivable, register.notes[id_]), name_of(id_))
+    for account in register.accounts.values():
+        yield from _account(account)
+
+
+def _member(member: Member) -> Iterator[Slot]:
+    who = _number(member.address)
+    word = _number(member.key) | member.organisation << 160 | member.roles << 192 | member.standing << 224
+    record = f"member {address_text(member.address)}"
+    yield Slot("Members", _at(_MEMBER_WORDS, who), word, record)
+    yield Slot("Members", _at(_MEMBER_LIMITS, who), member.limit, f"{record} limit")
+
+
+def _status(receivable: Receivable) -> int:
+    if receivable.cancelled:
+        return _CANCELLED
+    if receivable.closed:
+        return _CLOSED
+    if not receivable.accepted:
+        return _OFFERED
+    return _OPEN | (_REPORTED if receivable.overdue_reported else 0)
+
+
+def _receivable(receivable: Receivable) -> Iterator[Slot]:
+    terms = (
+        _number(receivable.obligor)
+        | receivable.maturity << 160
+        | receivable.min_amount.bit_length() << 194
+        | (receivable.issued_hour & 0xFFFFFF) << 200
+        | receivable.max_tier << 224
+        | _status(receivable) << 232
+        | receivable.currency << 240
+    )
+    sums = (
+        receivable.face
+        | receivable.outstanding << 64
+        | receivable.paid << 128
+        | receivable.min_amount << 192
+        | len(receivable.rounds) << 240
+    )
+    place = _at(_RECEIVABLES, receivable.id)
+    yield Slot("Receivables", place, terms, f"receivable {receivable.id} terms")
+    yield Slot("Receivables", place + 1, sums, f"receivable {receivable.id} sums")
+
+
+def _note(receivable: Receivable, note: Note) -> int:
+    """A note's word; while it is pending its children field holds the deadline."""
+    if note.erased:
+        return 0
+    children = note.children
+    if note.flags & (PENDING | MASS):
+        children = note.until // _HOUR - receivable.issued_hour
+    return _number(note.holder) | note.amount << 160 | children << 224 | note.tier << 240 | note.flags << 248
+
+
+def _account(account: Account) -> Iterator[Slot]:
+    place, record = _at(_ACCOUNTS, account.id), f"entrusted account {account.id}"
+    head = _number(account.payer) | account.currency << 160 | len(account.stages) << 176 | bool(account.locked) << 184
+    yield Slot("EntrustedAccounts", place, head, record)
+    yield Slot("EntrustedAccounts", place + 1, _number(account.beneficiary) | account.amount << 160, record)
+    moved = _number(account.bank) | account.released << 160
+    yield Slot("EntrustedAccounts", place + 2, moved, f"{record} released")
+    yield Slot("EntrustedAccounts", place + 3, account.refunded, f"{record} refunded")
+    inner = _at(_STAGES, account.id)
+    for number, stage in enumerate(account.stages):
+        at = _at(inner, number)
+        sums = stage.amount | stage.released << 64 | stage.refunded << 128 | stage.disputed << 192
+        yield Slot("EntrustedAccounts", at + 1, sums, f"{record} stage {number}")
+        granted = stage.granted_release | stage.granted_refund << 64
+        yield Slot("EntrustedAccounts", at + 2, granted, f"{record} stage {number} granted")
