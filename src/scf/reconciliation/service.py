@@ -51,7 +51,7 @@ def take(session: Session, facts: Sequence[Fact], *, clock: Clock, terms: Terms 
 
     Raises Problem `fact_unusable`, and then the caller must not commit.
     """
-    at = _terms(clock, terms)
+    at = terms_of(clock, terms)
     done = [Intake(session, at, clock.now()).take(facts[i : i + BATCH]) for i in range(0, len(facts), BATCH)]
     return Taken(
         sum(t.new for t in done),
@@ -68,7 +68,7 @@ def sweep(session: Session, *, clock: Clock, terms: Terms | None = None, limit: 
 
     Payments that have waited long enough for the document they name are matched like those that name none.
     """
-    at = _terms(clock, terms)
+    at = terms_of(clock, terms)
     due = select(col(CaseRow.id)).where(col(CaseRow.review_day) <= at.as_of_day).order_by(col(CaseRow.id)).limit(limit)
     ripe = at.as_of_day - NAMED_GRACE_DAYS
     late = select(WaitingPayment).where(col(WaitingPayment.day) <= ripe).order_by(col(WaitingPayment.fact_id).desc())
@@ -99,7 +99,7 @@ def allocate(
     cases = [(case_of(session, reference).id, amount) for reference, amount in shares]
     if len({case_id for case_id, _ in cases}) != len(cases):
         raise Problem("allocation_refused", reason="one order twice / 同一订单重复")
-    return Intake(session, _terms(clock, terms), clock.now()).allocate(fact_id, cases, f"by {by}"[:32])
+    return Intake(session, terms_of(clock, terms), clock.now()).allocate(fact_id, cases, f"by {by}"[:32])
 
 
 def case_of(session: Session, order_reference: str, *, buyer: str | None = None) -> CaseRow:
@@ -315,7 +315,7 @@ _LANES: dict[Kind, Literal["contract", "goods", "money"]] = {
 
 def timeline(session: Session, order_reference: str) -> list[Step]:
     """Everything that belongs to an order, oldest first: goods against money. Raises Problem `order_unknown`."""
-    return [_step(fact, row, allocation) for fact, row, allocation in _belonging(session, order_reference)]
+    return [step(fact, row, allocation) for fact, row, allocation in belonging(session, order_reference)]
 
 
 def matches(session: Session, order_reference: str) -> list[Match]:
@@ -353,7 +353,8 @@ def waiting_payments(session: Session, *, limit: int = 100) -> list[tuple[int, F
     return [(row.id, from_json(row.content)) for row in session.exec(query)]
 
 
-def _belonging(session: Session, order_reference: str) -> list[tuple[Fact, FactRow, Allocation]]:
+def belonging(session: Session, order_reference: str) -> list[tuple[Fact, FactRow, Allocation]]:
+    """Facts that belong to an order with their rows and allocations, oldest first. Raises Problem `order_unknown`."""
     case = case_of(session, order_reference)
     query = (
         select(FactRow, Allocation)
@@ -364,7 +365,8 @@ def _belonging(session: Session, order_reference: str) -> list[tuple[Fact, FactR
     return sorted(found, key=lambda item: (item[0].day, item[1].id))
 
 
-def _step(fact: Fact, row: FactRow, allocation: Allocation) -> Step:
+def step(fact: Fact, row: FactRow, allocation: Allocation) -> Step:
+    """A fact as a step of the order's picture."""
     return Step(
         fact.day,
         _LANES.get(fact.kind, "money"),
@@ -382,6 +384,7 @@ def _step(fact: Fact, row: FactRow, allocation: Allocation) -> Step:
     )
 
 
-def _terms(clock: Clock, terms: Terms | None) -> Terms:
+def terms_of(clock: Clock, terms: Terms | None) -> Terms:
+    """The terms as of the clock's day."""
     day = day_number(today(clock))
     return Terms(as_of_day=day) if terms is None else replace(terms, as_of_day=day)
