@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -35,6 +35,7 @@ from scf.receivables.books import HANDLERS as RECEIVABLE_HANDLERS
 from scf.receivables.judging import ActJudge
 from scf.receivables.service import Receivables
 from scf.rulebook.service import Rulebook
+from scf.store.compare import Difference, compare
 from scf.store.engine import open_engine
 from scf.store.projection import Projection
 from scf.store.relay_journal import SqlJournal
@@ -173,6 +174,29 @@ def open_app(settings: Settings, clock: Clock | None = None) -> App:
         engine.dispose()
         raise
     return app
+
+
+def rebuild_books(app: App, *, check: bool) -> tuple[list[Difference], int]:
+    """Read all events from genesis. With `check`, build books beside the live ones and return the differences (first
+    100) and the number of events; without, write the live books anew."""
+    head = app.ledger.head()
+    counted = 0
+
+    def events() -> Iterator[Event]:
+        nonlocal counted
+        counted = 0
+        for event in app.desk.events(0, head.number):
+            counted += 1
+            yield event
+
+    if not check:
+        app.projection.replace(app.engine, events, head)
+        return [], counted
+    beside = app.projection.rebuild(events(), head)
+    try:
+        return compare(app.engine, beside), counted
+    finally:
+        beside.dispose()
 
 
 def initialise(settings: Settings, engine: Engine, ledger: Ledger, operators: Sequence[KeyPair]) -> Contracts:

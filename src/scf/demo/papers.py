@@ -2,15 +2,15 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Sequence
 from dataclasses import dataclass
-from datetime import UTC, date, datetime
+from datetime import date, datetime
 from decimal import Decimal
 
 from scf.demo.cast import Firm, firm
+from scf.kernel.dates import BEIJING
 from scf.kernel.identifiers import make_uscc
-from scf.standards.records import Identifier, Party
+from scf.standards import epcis
+from scf.standards.records import EpcQuantity, Identifier, Party
 from scf.standards.ubl import draft_invoice
 from scf.standards.ubl_write import write_invoice
 
@@ -65,40 +65,17 @@ def invoice(
     return Paper(f"{number}.xml", write_invoice(record))
 
 
-def logistics_event(
-    order: str,
-    step: str,
-    at: int,
-    *,
-    quantity: int,
-    goods: str,
-    despatch: str,
-) -> Paper:
+def logistics_event(order: str, step: str, at: int, *, quantity: int, goods: str, despatch: str) -> Paper:
     """An EPCIS 2.0 document with one ObjectEvent: `shipping`, `arriving`, `receiving` or `inspecting`."""
-    moment = datetime.fromtimestamp(at, UTC).isoformat(timespec="milliseconds").replace("+00:00", "Z")
-    event = {
-        "type": "ObjectEvent",
-        "action": "OBSERVE",
-        "bizStep": step,
-        "disposition": "in_transit" if step == "shipping" else "in_progress",
-        "eventTime": moment,
-        "eventTimeZoneOffset": "+08:00",
-        "quantityList": [{"epcClass": f"urn:epc:class:lgtin:4012345.{goods}.{order}", "quantity": quantity}],
-        "bizTransactionList": [
-            {"type": "po", "bizTransaction": f"urn:epcglobal:cbv:bt:4012345000009:{order}"},
-            {"type": "desadv", "bizTransaction": f"urn:epcglobal:cbv:bt:4012345000009:{despatch}"},
+    moment = datetime.fromtimestamp(at, BEIJING)
+    event = epcis.object_event(
+        time=moment,
+        biz_step=step,
+        disposition="in_transit" if step == "shipping" else "in_progress",
+        quantities=[EpcQuantity(f"urn:epc:class:lgtin:4012345.{goods}.{order}", Decimal(quantity), None)],
+        biz_transactions=[
+            Identifier("po", f"urn:epcglobal:cbv:bt:4012345000009:{order}"),
+            Identifier("desadv", f"urn:epcglobal:cbv:bt:4012345000009:{despatch}"),
         ],
-    }
-    document = {
-        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"],
-        "type": "EPCISDocument",
-        "schemaVersion": "2.0",
-        "creationDate": moment,
-        "epcisBody": {"eventList": [event]},
-    }
-    return Paper(f"{despatch}-{step}.jsonld", json.dumps(document, indent=1).encode())
-
-
-def names_of(papers: Sequence[Paper]) -> str:
-    """File names for a sentence."""
-    return ", ".join(paper.name for paper in papers)
+    )
+    return Paper(f"{despatch}-{step}.jsonld", epcis.write([event], moment))

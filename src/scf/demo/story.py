@@ -1,8 +1,9 @@
-"""The story `scf demo` tells: one receivable from its issue to its payment, with every sentence backed by the ledger."""
+"""The story `scf demo` tells: one receivable from issue to payment, every sentence backed by the ledger."""
 
 from __future__ import annotations
 
 from datetime import date
+
 from scf.demo.bankside import BankSide
 from scf.demo.cast import (
     CIVIC,
@@ -34,6 +35,7 @@ from scf.store.evidence import Trust
 CNY = "CNY"
 FACE = 1_000_000_00
 TENOR_DAYS = 58
+GOODS_ORDER, STEEL_ORDER = "PO-2026-0117", "PO-PC-0042"
 
 
 class Story:
@@ -73,7 +75,7 @@ class Story:
         """Order and delivery between the core enterprise and its supplier; returns the commitment to the documents."""
         self.play.tell.chapter("Goods", "货物")
         self.play.at(1)
-        order, despatch = "PO-2026-0117", "DN-0117-1"
+        order, despatch = GOODS_ORDER, "DN-0117-1"
         papers: list[tuple[Paper, str, Trust]] = [
             (self._event(order, "shipping", 1, "castings", 400, despatch), FAIRWAY, Trust.T3),
             (self._event(order, "receiving", 2, "castings", 400, despatch), CORE, Trust.T2),
@@ -185,7 +187,7 @@ class Story:
         with self.app.desk.session() as session:
             first = self.app.entrusted.stage_view(session, account, 0)
             second = self.app.entrusted.stage_view(session, account, 1)
-        order, despatch = "PO-PC-0042", "DN-0042-1"
+        order, despatch = STEEL_ORDER, "DN-0042-1"
         self.play.at(8)
         papers = [
             (self._event(order, "shipping", 8, "steel", 100, despatch), FAIRWAY, Trust.T3),
@@ -218,7 +220,7 @@ class Story:
         """The core enterprise pays; every holder gets its part to the cent."""
         self.play.tell.chapter("Maturity", "到期兑付")
         self.play.at(2 + TENOR_DAYS, 11)
-        line = self.bank.collect(number, FACE)
+        line = self.bank.collect(number, FACE, GOODS_ORDER)
         self.play.receivable_act("payment-1", lambda: self.app.receivables.prepare_payment(number, FACE, line))
         self.app.receivables.settle(number)
         with self.app.desk.session() as session:
@@ -229,6 +231,35 @@ class Story:
         self.bank.pay_holders(number)
         for name, amount in paid:
             self.play.tell.line(f"{name} received {self.money(amount)}.", f"{name} 收到 {self.money(amount)}。")
+
+    def open_business(self) -> None:
+        """Something left to do for everybody: a live receivable, an open offer, a request with two quotes."""
+        self.play.tell.chapter("Still open", "待办")
+        first = 2 + TENOR_DAYS + 1
+        self.play.at(first)
+        order, number, gross = "PO-2026-0144", "INV-LP-3302", 500_000_00
+        due = self.day(first - 1 + TENOR_DAYS)
+        papers: list[tuple[Paper, str, Trust]] = [
+            (self._event(order, "receiving", first - 1, "castings", 200, "DN-0144-1"), FAIRWAY, Trust.T3),
+            (invoice(number, LOTUS, CORE, order, "Brake castings", gross, self.day(first - 1), due), LOTUS, Trust.T1),
+        ]
+        document = self._file("open", papers, order, number, gross, self.day(first - 1))
+        fingerprint = self.app.receivables.fingerprint(firm(LOTUS).name, number, self.day(first - 1))
+        issued = self.play.receivable_act(
+            "issue-2",
+            lambda: self.app.receivables.prepare_issue(
+                IssueRequest(self.who(CORE), self.who(LOTUS), gross, CNY, due, document, fingerprint, min_minor=100)
+            ),
+        )
+        root = str(issued["note"])
+        self._accept("accept-2", root)
+        pine = self._pass(first + 1, LOTUS, root, PINE, 180_000_00, tag="open")
+        self._ask_and_quote(pine)
+        self._offer(first + 1, LOTUS, root, RIVER, 60_000_00)
+        self.play.tell.line(
+            "A second receivable is live: River Bend has an offer to accept, Pine Creek two quotes to compare.",
+            "第二笔凭证在途：河湾模具有待签收的流转，松溪机加工有两份报价可选。",
+        )
 
     # Steps -----------------------------------------------------------------------------------------------------------
 
@@ -269,25 +300,35 @@ class Story:
         self.play.receivable_act(step, lambda: self.app.receivables.prepare_accept(note_id))
 
     def _trade(self, giver: str, to: str, amount: int, day: int) -> str:
-        number, order = f"INV-{to.upper()}-{day:02d}", f"PO-{giver.upper()}-{day:02d}"
+        number, order = f"INV-{to.upper()}-{day:02d}", f"PO-{giver.upper()}-{to.upper()}-{day:02d}"
         paper = invoice(number, to, giver, order, "Parts", amount, self.day(day - 1), self.day(day + 55))
         event = self._event(order, "receiving", day - 1, "parts", 1, f"DN-{order}")
         papers = [(paper, to, Trust.T1), (event, FAIRWAY, Trust.T3)]
         return self._file(f"{giver}-{to}-{day}", papers, order, number, amount, self.day(day - 1))
 
-    def _pass(self, day: int, giver: str, note_id: str, to: str, amount: int) -> str:
+    def _offer(self, day: int, giver: str, note_id: str, to: str, amount: int, tag: str = "") -> str:
         self.play.at(day, 10)
         document = self._trade(giver, to, amount, day)
-        step = f"pass-{giver}-{to}"
         reply = self.play.receivable_act(
-            step, lambda: self.app.receivables.prepare_pass(PassRequest(note_id, self.who(to), amount, document))
+            f"pass-{giver}-{to}{tag}",
+            lambda: self.app.receivables.prepare_pass(PassRequest(note_id, self.who(to), amount, document)),
         )
-        self._accept(f"accept-{giver}-{to}", str(reply["note"]))
+        return str(reply["note"])
+
+    def _pass(self, day: int, giver: str, note_id: str, to: str, amount: int, tag: str = "") -> str:
+        passed = self._offer(day, giver, note_id, to, amount, tag)
+        self._accept(f"accept-{giver}-{to}{tag}", passed)
         self.play.tell.line(
             f"{firm(giver).name} passed {self.money(amount)} to {firm(to).name}.",
             f"{firm(giver).name} 向 {firm(to).name} 流转 {self.money(amount)}。",
         )
-        return str(reply["note"])
+        return passed
+
+    def _ask_and_quote(self, note_id: str) -> None:
+        invited = (self.who(HARBOUR), self.who(FARHILL))
+        ask = str(self.play.once("ask-2", lambda: self._ask(note_id, 80_000_00, invited)))
+        self._quote("quote-3", ask, HARBOUR, 46_000, (Fee("handling", "Harbour Bank", 5_000),), 0)
+        self._quote("quote-4", ask, FARHILL, 55_000, (), 0)
 
     def _refused(self, root: str) -> None:
         document = self._trade(LOTUS, STEEL, 10_000_00, 4)
@@ -298,7 +339,7 @@ class Story:
         note_id = str(reply["note"])
         self.play.receivable_act("refuse-1", lambda: self.app.receivables.prepare_refuse(note_id, "cash was agreed"))
         self.play.tell.line(
-            f"Golden Ridge Steel refused {self.money(10_000_00)}: cash was agreed. The value went back; nothing was lost.",
+            f"Golden Ridge Steel refused {self.money(10_000_00)}: cash was agreed. The value went back.",
             f"金岭钢材拒收 {self.money(10_000_00)}（约定现金支付），金额退回，分文未失。",
         )
 
@@ -336,7 +377,7 @@ class Story:
             title_zh=zh,
             needs=(evidence, "inspection"),
             deadline=self.play.start + until_day * 24 * HOUR,
-            order_reference="PO-PC-0042",
+            order_reference=STEEL_ORDER,
         )
 
     def _most_money(self, ask: str, hashes: list[str]) -> str:
@@ -386,4 +427,4 @@ class Story:
                     account, number, self.who(c, s), up_to, "Evidence of carrier and inspector agrees with the order."
                 ),
             )
-        self.bank.release(account, number)
+        self.bank.release(account, number, STEEL_ORDER)

@@ -1,0 +1,256 @@
+"""The command line: `scf demo`, `serve`, `import`, `books`, `status`, `keys`, `audit`, `rules`, `ledger`."""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+from rich.table import Table
+
+from scf import __version__, terminal
+from scf.kernel.problems import Problem
+
+app = typer.Typer(no_args_is_help=True, add_completion=False, help="Supply-chain finance that anyone can check.")
+books = typer.Typer(no_args_is_help=True, help="The books: a projection of the ledger.")
+audit = typer.Typer(no_args_is_help=True, help="Bundles that anyone verifies offline.")
+keys = typer.Typer(no_args_is_help=True, help="Keys this installation holds.")
+app.add_typer(books, name="books")
+app.add_typer(audit, name="audit")
+app.add_typer(keys, name="keys")
+
+Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="SCF_DATA")]
+Port = Annotated[int, typer.Option("--port", help="Port of the pages and the API on 127.0.0.1.")]
+DEFAULT_DATA = Path("data")
+
+
+def main() -> None:
+    """Run the command line; a refusal is one line and exit code 1, never a stack trace."""
+    try:
+        app(standalone_mode=True)
+    except Problem as problem:
+        terminal.refuse(problem)
+        sys.exit(1)
+    except KeyboardInterrupt:
+        sys.exit(130)
+    except OSError as error:
+        terminal.refuse(Problem("file_unreadable", name=error.filename or "?", reason=error.strerror or str(error)))
+        sys.exit(1)
+
+
+def _version(wanted: bool) -> None:
+    if wanted:
+        terminal.out.print(f"scf {__version__}")
+        raise typer.Exit
+
+
+@app.callback()
+def _options(
+    version: Annotated[
+        bool, typer.Option("--version", callback=_version, is_eager=True, help="Say the version.")
+    ] = False,
+) -> None:
+    """Supply-chain finance that anyone can check."""
+
+
+@app.command()
+def demo(
+    data: Data = DEFAULT_DATA,
+    port: Port = 8000,
+    serve_after: Annotated[bool, typer.Option("--serve/--no-serve", help="Serve the pages after the story.")] = True,
+    deliveries: Annotated[
+        Path | None, typer.Option(help="Run the job on a delivery list (CSV) instead of the story.")
+    ] = None,
+    mapping: Annotated[str, typer.Option(help="Saved column mapping of the delivery list.")] = "scms",
+    receivables: Annotated[int, typer.Option(help="How many receivables of the delivery list to take.")] = 1200,
+    everything: Annotated[bool, typer.Option("--all", help="Take every delivery note of the list.")] = False,
+) -> None:
+    """Run the main job and tell its story, then serve the pages until Ctrl-C."""
+    from scf.demo import run  # late: the ledger takes a second to import
+
+    if deliveries is not None:
+        run.deliveries(data, deliveries, mapping, None if everything else receivables)
+    else:
+        run.story(data)
+    if serve_after:
+        _serve(data, port)
+
+
+@app.command()
+def serve(data: Data = DEFAULT_DATA, port: Port = 8000) -> None:
+    """Serve the pages and the API of an existing installation."""
+    _serve(data, port)
+
+
+def _serve(data: Path, port: int) -> None:
+    import uvicorn
+
+    from scf.app import Settings, open_app
+    from scf.web.server import create_server
+
+    with open_app(Settings.from_environment(data)) as installation:
+        server = create_server(installation)
+        terminal.say(
+            f"\nPages: http://127.0.0.1:{port}   API: http://127.0.0.1:{port}/api/v1/docs   Ctrl-C ends.",
+            f"\n页面：http://127.0.0.1:{port}   接口：http://127.0.0.1:{port}/api/v1/docs   按 Ctrl-C 结束。",
+        )
+        uvicorn.run(server, host="127.0.0.1", port=port, log_level="warning")
+
+
+@app.command("import")
+def import_files(
+    files: Annotated[list[Path], typer.Argument(help="Invoices, events, statements, tables.")],
+    data: Data = DEFAULT_DATA,
+    source: Annotated[str, typer.Option(help="Who brought the files.")] = "upload",
+    trust: Annotated[int, typer.Option(min=0, max=4, help="How far the source is trusted: 0 typed … 4 registry.")] = 1,
+    mapping: Annotated[str | None, typer.Option(help="Saved column mapping for tables.")] = None,
+) -> None:
+    """Import documents: each is taken whole or refused whole, with place and reason."""
+    from scf.app import Settings, open_app
+
+    failed = 0
+    with open_app(Settings.from_environment(data)) as installation:
+        for path in files:
+            try:
+                report = installation.documents.import_file(
+                    path.read_bytes(), path.name, source=source, sender=source, trust=trust, mapping=mapping
+                )
+            except Problem as problem:
+                failed += 1
+                terminal.errors.print(f"{path}: ", end="")
+                terminal.refuse(problem)
+                continue
+            terminal.say(
+                f"{path}: {report.kind}, {report.accepted} records"
+                + (f", {report.exceptions} exceptions" if report.is_new else "; imported before, nothing changed"),
+                f"{path}：{report.kind}，{report.accepted} 条记录"
+                + (f"，{report.exceptions} 个异常" if report.is_new else "；此前已导入，未做改动"),
+            )
+            for notice in report.notices:
+                terminal.say(f"  note: {notice['en']}", f"  提示：{notice['zh-CN']}")
+    if failed:
+        raise typer.Exit(1)
+
+
+@app.command()
+def status(data: Data = DEFAULT_DATA) -> None:
+    """What this installation holds: ledger, books, evidence, exceptions."""
+    from scf.app import Settings, open_app
+    from scf.kernel.dates import from_unix
+    from scf.kernel.money import format_money
+    from scf.receivables import queries
+    from scf.reconciliation import service as reconciliation
+    from scf.store import evidence
+    from scf.store.projection import quarantine
+
+    with open_app(Settings.from_environment(data)) as installation, installation.desk.session() as session:
+        head = installation.ledger.head()
+        table = Table(show_header=False, box=None)
+        table.add_row(
+            "ledger", f"chain {installation.ledger.chain_id}, block {head.number}, {from_unix(head.timestamp)}"
+        )
+        for code, sums in queries.totals(session).items():
+            table.add_row(
+                f"receivables {code}",
+                f"{sums.receivables}: face {format_money(sums.face_minor, code)}, "
+                f"outstanding {format_money(sums.outstanding_minor, code)}",
+            )
+        table.add_row("evidence", f"{evidence.head(session).size} records")
+        table.add_row("exceptions", str(sum(reconciliation.counts(session).values())))
+        table.add_row("quarantine", str(len(quarantine(session))))
+        table.add_row("demo keys", "yes" if installation.settings.demo else "no")
+    terminal.out.print(table)
+
+
+@books.command("rebuild")
+def books_rebuild(
+    data: Data = DEFAULT_DATA,
+    check: Annotated[bool, typer.Option("--check", help="Rebuild beside the live books and compare.")] = False,
+) -> None:
+    """Rebuild the books from genesis; with --check, exit 0 only if every row equals the live books."""
+    from scf.app import Settings, open_app, rebuild_books
+
+    with open_app(Settings.from_environment(data)) as installation, terminal.progress() as bar:
+        bar.add_task("Reading the ledger from genesis", total=None)
+        differences, events = rebuild_books(installation, check=check)
+    if not differences:
+        terminal.say(f"{events} events: the books are equal, row for row.", f"{events} 个事件：账簿逐行一致。")
+        return
+    for row in differences:
+        terminal.errors.print(f"{row.table} {row.key}: live {row.left}, rebuilt {row.right}")
+    raise typer.Exit(1)
+
+
+@keys.command("list")
+def keys_list(data: Data = DEFAULT_DATA) -> None:
+    """Names and addresses of the keys in the data folder."""
+    from scf.app import Settings
+    from scf.parties.keys import KeyRing
+
+    ring = KeyRing(data / "keys", Settings.from_environment(data).passphrase)
+    for name in ring.names():
+        terminal.out.print(f"{name}\t{ring.address(name)}")
+    if not ring.names():
+        terminal.say("No keys are stored here.", "此处没有保存密钥。")
+
+
+@keys.command("make")
+def keys_make(name: str, data: Data = DEFAULT_DATA) -> None:
+    """Make a key, encrypted with SCF_PASSPHRASE."""
+    from scf.app import Settings
+    from scf.parties.keys import KeyRing
+
+    passphrase = Settings.from_environment(data).passphrase
+    if not passphrase:
+        raise Problem("passphrase_missing")
+    made = KeyRing(data / "keys", passphrase).make(name)
+    terminal.out.print(f"{made.name}\t{made.address}")
+
+
+@audit.command("export")
+def audit_export(
+    bundle: Annotated[Path, typer.Argument(help="New folder or .zip file.")],
+    data: Data = DEFAULT_DATA,
+    sources: Annotated[
+        bool, typer.Option("--sources", help="Lay the raw documents beside; they are confidential.")
+    ] = False,
+    nonce: Annotated[str | None, typer.Option(help="The auditor's challenge.")] = None,
+) -> None:
+    """Write everything an auditor needs into one bundle."""
+    from scf.app import Settings, open_app
+    from scf.audit import service
+
+    with open_app(Settings.from_environment(data)) as installation, terminal.progress() as bar:
+        task = bar.add_task("Writing blocks", total=installation.ledger.head().number + 1)
+        service.export(
+            installation.ledger,
+            installation.contracts,
+            bundle,
+            engine=installation.engine,
+            sources=sources,
+            nonce=nonce,
+            progress=lambda done, total: bar.update(task, completed=done, total=total),
+        )
+    terminal.say(
+        f"Wrote {bundle}. Check it with: scf audit verify {bundle}", f"已写入 {bundle}。验证：scf audit verify {bundle}"
+    )
+
+
+@audit.command("verify")
+def audit_verify(
+    bundle: Path,
+    trust: Annotated[Path | None, typer.Option(help="What the auditor knows from elsewhere (JSON).")] = None,
+    since: Annotated[Path | None, typer.Option(help="Report or head of the last audit.")] = None,
+    require: Annotated[str, typer.Option(help="Level that must be reached: L0, L1, L2, L3.")] = "L0",
+    re_execute: Annotated[bool, typer.Option("--re-execute", help="Run every transaction again.")] = False,
+    report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
+) -> None:
+    """Verify a bundle offline: exit 0 proved, 1 contradiction, 2 not provable, 3 malformed, 64 usage."""
+    from scf.audit import service
+
+    found = service.verify(bundle, trust, since, require=require, re_execute=re_execute)
+    if report is not None:
+        report.write_text(found.to_json(), encoding="utf-8")
+    sys.stdout.write(found.summary(terminal.language()))
+    raise typer.Exit(found.exit_code)

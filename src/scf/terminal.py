@@ -1,0 +1,62 @@
+"""What the command line says and how: one clear line for a refusal, two languages, progress and tables by Rich."""
+
+from __future__ import annotations
+
+import os
+
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+
+from scf.kernel.problems import Problem
+
+out = Console(highlight=False, soft_wrap=True)
+errors = Console(stderr=True, highlight=False, soft_wrap=True)
+_MOVED = {
+    "no": {"en": "Money moved: no.", "zh-CN": "资金是否变动：否。"},
+    "yes": {"en": "Money moved: yes.", "zh-CN": "资金是否变动：是。"},
+    "unknown": {"en": "Money moved: not known yet.", "zh-CN": "资金是否变动：尚不确定。"},
+}
+
+
+def language() -> str:
+    """`zh-CN` or `en`, by SCF_LANG or the locale of the terminal."""
+    wanted = os.environ.get("SCF_LANG") or os.environ.get("LC_ALL") or os.environ.get("LANG") or "en"
+    return "zh-CN" if wanted.lower().startswith("zh") else "en"
+
+
+def say(english: str, chinese: str) -> None:
+    """One line in the reader's language."""
+    out.print(chinese if language() == "zh-CN" else english)
+
+
+def refuse(problem: Problem) -> None:
+    """One clear line: what happened, whether money moved, the code to look up."""
+    tongue = language()
+    errors.print(
+        f"[red]✗[/red] {problem.sentence(tongue)} {_MOVED[problem.money_moved][tongue]} [dim]({problem.code})[/dim]"
+    )
+
+
+def progress() -> Progress:
+    """A progress display for long work."""
+    return Progress(
+        SpinnerColumn(),
+        TextColumn("{task.description}"),
+        BarColumn(),
+        MofNCompleteColumn(),
+        TimeElapsedColumn(),
+        console=errors,
+        transient=True,
+    )
+
+
+class Teller:
+    """Tells the demonstration's story to the terminal."""
+
+    def chapter(self, english: str, chinese: str) -> None:
+        """A new chapter begins."""
+        out.print(f"\n[bold]{chinese if language() == 'zh-CN' else english}[/bold]")
+
+    def line(self, english: str, chinese: str) -> None:
+        """Something happened."""
+        out.print(f"  • {chinese if language() == 'zh-CN' else english}")
