@@ -177,8 +177,11 @@ def open_app(settings: Settings, clock: Clock | None = None) -> App:
 
 
 def rebuild_books(app: App, *, check: bool) -> tuple[list[Difference], int]:
-    """Read all events from genesis. With `check`, build books beside the live ones and return the differences (first
-    100) and the number of events; without, write the live books anew."""
+    """Read all events from genesis, and return how many there are.
+
+    With `check`, build books beside the live ones and also return the first 100 differences; without, write the live
+    books anew.
+    """
     head = app.ledger.head()
     counted = 0
 

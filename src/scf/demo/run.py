@@ -90,11 +90,11 @@ def _summary(play: Play, number: int) -> None:
         live, face = queries.conservation(session, number)
         open_sums = queries.totals(session)
         obligor = app.parties.name_of(session, row.obligor)
+    face_text, live_text = format_money(face, row.currency), format_money(live, row.currency)
     play.tell.chapter("Where things stand", "现状")
     play.tell.line(
-        f"Receivable {number}: face {format_money(face, row.currency)}, accounted for {format_money(live, row.currency)}, "
-        f"state {row.state}.",
-        f"凭证 {number}：面值 {format_money(face, row.currency)}，可核对 {format_money(live, row.currency)}，状态 {row.state}。",
+        f"Receivable {number}: face {face_text}, accounted for {live_text}, state {row.state}.",
+        f"凭证 {number}：面值 {face_text}，可核对 {live_text}，状态 {row.state}。",
     )
     for code, sums in open_sums.items():
         play.tell.line(
