@@ -10,7 +10,7 @@ import sqlalchemy as sa
 from sqlalchemy import Connection, Engine, Table
 
 from scf.store.books import book_tables, table_of
-from scf.store.engine import is_postgresql
+from scf.store.engine import Word, is_postgresql
 from scf.store.projection import BookCursor
 
 _FETCH_ROWS = 5000
@@ -48,34 +48,33 @@ def compare(
 
 
 def _differences(table: Table, a: Connection, b: Connection) -> Iterator[Difference]:
-    names = [column.name for column in table.primary_key.columns]
+    names = [column.name for column in table.columns]
+    places = [names.index(column.name) for column in table.primary_key.columns]
     lefts, rights = _rows(table, a), _rows(table, b)
     left, right = next(lefts, None), next(rights, None)
     while left is not None or right is not None:
-        left_key = None if left is None else tuple(left[name] for name in names)
-        right_key = None if right is None else tuple(right[name] for name in names)
-        if right_key is None or (left_key is not None and left_key < right_key):
-            assert left_key is not None
-            yield Difference(table.name, left_key, left, None)
+        if left == right:
+            left, right = next(lefts, None), next(rights, None)
+            continue
+        left_key = None if left is None else tuple(left[place] for place in places)
+        right_key = None if right is None else tuple(right[place] for place in places)
+        if left is not None and left_key is not None and (right_key is None or left_key < right_key):
+            yield Difference(table.name, left_key, dict(zip(names, left, strict=True)), None)
             left = next(lefts, None)
-        elif left_key is None or right_key < left_key:
-            yield Difference(table.name, right_key, None, right)
+        elif right is not None and right_key is not None and (left_key is None or right_key < left_key):
+            yield Difference(table.name, right_key, None, dict(zip(names, right, strict=True)))
             right = next(rights, None)
-        else:
-            assert left is not None and right is not None
-            if left != right:
-                differing = [name for name in left if left[name] != right[name]]
-                yield Difference(
-                    table.name, left_key, {n: left[n] for n in differing}, {n: right[n] for n in differing}
-                )
+        elif left is not None and right is not None and left_key is not None:
+            both = [(n, x, y) for n, x, y in zip(names, left, right, strict=True) if x != y]
+            yield Difference(table.name, left_key, {n: x for n, x, _ in both}, {n: y for n, _, y in both})
             left, right = next(lefts, None), next(rights, None)
 
 
-def _rows(table: Table, connection: Connection) -> Iterator[dict[str, Any]]:
+def _rows(table: Table, connection: Connection) -> Iterator[tuple[Any, ...]]:
     order: list[sa.ColumnElement[Any]] = []
     for column in table.primary_key.columns:
-        textual = is_postgresql(connection) and isinstance(column.type, sa.String)
+        textual = is_postgresql(connection) and isinstance(column.type, sa.String | Word)
         order.append(sa.collate(column, "C") if textual else column)  # the order of bytes, as SQLite and Python have it
     streaming = connection.execution_options(yield_per=_FETCH_ROWS)
-    for row in streaming.execute(sa.select(table).order_by(*order)).mappings():
-        yield dict(row)
+    for row in streaming.execute(sa.select(table).order_by(*order)):
+        yield tuple(row)
