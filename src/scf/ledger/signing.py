@@ -72,13 +72,21 @@ def recover_canonical(digest: bytes, signature: bytes) -> bytes:
     if v > 1:
         raise Problem("ledger_bad_signature")
     plain = signature[:64] + bytes((v,))
+    signer = recover_precompile(digest, plain)
+    if signer is None:
+        raise Problem("ledger_bad_signature")
+    return signer
+
+
+def recover_precompile(digest: bytes, plain: bytes) -> bytes | None:
+    """What EVM precompile 1 recovers from r ‖ s ‖ recovery id: any s below the order is taken; None for no signer."""
     try:
         if coincurve is not None:
             public = coincurve.PublicKey.from_signature_and_message(plain, digest, hasher=None).format(compressed=False)
             return keccak(public[1:])[12:]
         return _keys.Signature(plain).recover_public_key_from_msg_hash(digest).to_canonical_address()
-    except Exception as error:
-        raise Problem("ledger_bad_signature") from error
+    except Exception:  # every kind of unusable signature means the same: no signer
+        return None
 
 
 @lru_cache(maxsize=4_096)

@@ -16,11 +16,11 @@ from eth.db.atomic import AtomicDB
 from eth.db.backends.base import BaseDB
 from eth.vm.chain_context import ChainContext
 from eth.vm.execution_context import ExecutionContext
-from eth.vm.forks.paris import ParisVM
 from eth.vm.message import Message
 from eth_typing import Address, BlockNumber, Hash32
 from eth_utils.exceptions import ValidationError
 
+from scf.ledger.embedded.interpreter import FastVM
 from scf.ledger.embedded.store import NodeReader
 from scf.ledger.encoding import integer, rlp_decode, rlp_encode
 from scf.ledger.hashing import keccak
@@ -30,7 +30,7 @@ from scf.ledger.transactions import Transaction, created_address
 from scf.ledger.types import Header
 
 ZERO_ADDRESS = Address(b"\0" * 20)
-_vm: Any = ParisVM
+_vm: Any = FastVM
 CALL_GAS = 50_000_000
 """Gas a read-only call may use."""
 
