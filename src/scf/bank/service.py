@@ -11,7 +11,7 @@ import hashlib
 import json
 import re
 import uuid
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -34,16 +34,44 @@ from scf.store.evidence import Trust
 from scf.store.session import run
 
 __all__ = [
-    "BalanceProof", "BankAccount", "BankInstruction", "BankLine", "Collected", "InstructionState", "Reaction",
-    "account", "ask_again", "bank_source", "booked_minor", "collect", "contradicting_lines", "exchange",
-    "import_statement", "import_status", "instruct_payment", "line_of", "lines", "lock_account", "open_account",
-    "payment", "payment_reference", "payments", "prove_balance", "refused_files", "send_payments", "take_again",
-    "unlock_account", "unmatched_lines", "withdraw_payment",
+    "BalanceProof",
+    "BankAccount",
+    "BankInstruction",
+    "BankLine",
+    "Collected",
+    "InstructionState",
+    "Reaction",
+    "account",
+    "ask_again",
+    "bank_source",
+    "booked_minor",
+    "collect",
+    "contradicting_lines",
+    "credits_of",
+    "exchange",
+    "import_statement",
+    "import_status",
+    "instruct_payment",
+    "line_of",
+    "lines",
+    "lock_account",
+    "open_account",
+    "payment",
+    "payment_reference",
+    "payments",
+    "prove_balance",
+    "refused_files",
+    "send_payments",
+    "take_again",
+    "unlock_account",
+    "unmatched_lines",
+    "withdraw_payment",
 ]  # fmt: skip
 
 ask_again = orders.ask_again
 Reaction = Callable[[Session, Sequence[BankLine]], None]
 """What a caller writes in the same transaction as new lines."""
+_NAMES_AT_ONCE = 500
 _FIT = re.compile(r"[A-Za-z0-9./-]{1,35}")
 _STATEMENTS = (DocumentKind.CAMT_052, DocumentKind.CAMT_053, DocumentKind.CAMT_054)
 
@@ -322,6 +350,24 @@ def line_of(session: Session, end_to_end_id: str) -> BankLine | None:
         col(BankLine.amount_minor) < 0,
     )
     return session.exec(query.order_by(col(BankLine.id))).first()
+
+
+def credits_of(session: Session, creditors: Mapping[str, str]) -> dict[str, str]:
+    """The bank's references of credits, by end-to-end id, for payments to the accounts in `creditors` that arrived."""
+    found: dict[str, str] = {}
+    names = list(creditors)
+    for start in range(0, len(names), _NAMES_AT_ONCE):
+        query = select(BankLine).where(
+            col(BankLine.end_to_end_id).in_(names[start : start + _NAMES_AT_ONCE]),
+            col(BankLine.amount_minor) > 0,
+            BankLine.trust >= Trust.T3,
+            ~col(BankLine.is_superseded),
+        )
+        for row in session.exec(query):
+            name = row.end_to_end_id or ""
+            if row.account == creditors.get(name) and row.bank_reference:
+                found[name] = row.bank_reference
+    return found
 
 
 def unmatched_lines(session: Session, account_number: str | None = None) -> Sequence[BankLine]:

@@ -66,9 +66,9 @@ def demo_settings(data: Path) -> Settings:
     return Settings.from_environment(data, demo=True)
 
 
-def open_demo(settings: Settings, clock: VirtualClock) -> App:
-    """Open a demo installation under a virtual clock."""
-    clock.move_to(_story_start())
+def open_demo(settings: Settings, clock: VirtualClock, *, start: int | None = None) -> App:
+    """Open a demo installation under a virtual clock that begins at `start` (the story's start by default)."""
+    clock.move_to(_story_start() if start is None else start)
     return open_app(settings, clock)
 
 
