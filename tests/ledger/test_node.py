@@ -1,0 +1,170 @@
+"""The embedded ledger as a node: ordinary tools read it, our own JSON-RPC engine works on it, anvil agrees with it."""
+
+from __future__ import annotations
+
+import io
+import json
+from collections.abc import Iterator
+from typing import Any
+
+import httpx
+import pytest
+from tests.ledger.chains import KEYS
+from tests.ledger.conftest import START
+from tests.ledger.nodes import anvil
+from tests.ledger.programme import Programme
+from web3 import HTTPProvider, Web3
+from web3.exceptions import ContractCustomError
+
+from scf.kernel.clock import VirtualClock
+from scf.ledger.artifacts import artifact
+from scf.ledger.embedded.engine import EmbeddedLedger
+from scf.ledger.hashing import keccak
+from scf.ledger.journal import MemoryJournal
+from scf.ledger.node import LedgerNode
+from scf.ledger.relayer import Relayer
+from scf.ledger.replay import DevelopmentNodeTarget, export_chain, import_chain
+from scf.ledger.rpc.engine import RpcLedger
+
+
+@pytest.fixture(scope="module")
+def programme() -> Programme:
+    ledger = EmbeddedLedger(":memory:", VirtualClock(START), chain_id=20_260)
+    programme = Programme.start(Relayer(ledger, KEYS[9], MemoryJournal()))
+    note = programme.issue(100_000, "INV-1")
+    programme.relayer.send([*programme.pass_calls(note, 5), ("fails", programme.pass_call(note, 99, "s1", 1))])
+    return programme
+
+
+@pytest.fixture(scope="module")
+def url(programme: Programme) -> Iterator[str]:
+    ledger: Any = programme.relayer.ledger
+    with LedgerNode(ledger) as node:
+        yield node.url
+
+
+def test_web3_reads_it(programme: Programme, url: str):
+    web3, contracts = Web3(HTTPProvider(url)), programme.contracts
+    assert web3.is_connected()
+    assert web3.eth.chain_id == 20_260
+    head = web3.eth.get_block("latest", full_transactions=True)
+    assert head["hash"] == programme.relayer.ledger.head().hash
+    assert web3.eth.get_block(0)["number"] == 0
+    receivables = web3.eth.contract(address=contracts.receivables.address, abi=list(artifact("Receivables").abi))
+    assert receivables.functions.receivableCount().call() == 1
+    passed = receivables.events.Passed().get_logs(from_block=0)
+    assert len(passed) == 5
+    assert len(
+        receivables.events.Passed().get_logs(from_block=0, argument_filters={"to": programme.address("s1")})
+    ) in (2, 3)
+    transaction = web3.eth.get_transaction(passed[0]["transactionHash"])
+    receipt = web3.eth.get_transaction_receipt(passed[0]["transactionHash"])
+    assert receipt["logs"][0]["logIndex"] == passed[0]["logIndex"]
+    assert transaction["from"] == programme.relayer.address
+    proof = web3.eth.get_proof(contracts.receivables.address, [1])
+    assert proof["storageHash"] == programme.relayer.ledger.proof(contracts.receivables.address).storage_root
+    assert web3.eth.get_code(contracts.receivables.address) == programme.relayer.ledger.code(
+        contracts.receivables.address
+    )
+    with pytest.raises(ContractCustomError):
+        receivables.functions.settleMany(99, 7, [1]).call()
+    assert (
+        web3.eth.estimate_gas({"to": contracts.receivables.address, "data": receivables.encode_abi("receivableCount")})
+        > 21_000
+    )
+
+
+def test_a_wallet_library_sends_through_it(programme: Programme, url: str):
+    web3 = Web3(HTTPProvider(url))
+    account = web3.eth.account.from_key(KEYS[4])
+    call = programme.contracts.members.call("haltOverdue", 1)
+    fields: Any = {
+        "to": call.to,
+        "data": call.data,
+        "value": 0,
+        "nonce": web3.eth.get_transaction_count(account.address),
+    }
+    fields.update(gas=500_000, maxFeePerGas=0, maxPriorityFeePerGas=0, chainId=20_260, type=2)
+    sent = web3.eth.send_raw_transaction(account.sign_transaction(fields).raw_transaction)
+    assert web3.eth.wait_for_transaction_receipt(sent)["status"] == 0  # not overdue: mined, refused by the contract
+    with pytest.raises(Exception, match="nonce 0 where 1 is next"):
+        web3.eth.send_raw_transaction(account.sign_transaction({**fields, "gas": 400_000}).raw_transaction)
+
+
+def test_our_own_engine_works_on_it(programme: Programme, url: str):
+    with RpcLedger([url], chain_id=20_260) as remote:
+        here = programme.relayer.ledger
+        assert remote.head() == here.head()
+        for at in range(here.head().number + 1):
+            assert remote.block(at) == here.block(at)
+        last = here.head().number
+        assert list(remote.logs(0, last)) == list(here.logs(0, last))
+        assert remote.proof(programme.contracts.members.address, [1, 2]) == here.proof(
+            programme.contracts.members.address, [1, 2]
+        )
+        relayer = Relayer(remote, KEYS[3], MemoryJournal())
+        note = programme.issue(50, "INV-2", accept=False)
+        assert relayer.send([("accept", programme.accept_call(note, "s0"))])[0].succeeded
+
+
+def test_anvil_gives_the_same_answers_on_the_same_chain(url: str):
+    out = io.StringIO()
+    with RpcLedger([url]) as here:
+        export_chain(here, out)
+        genesis = here.header(0).timestamp
+        with anvil(extra=["--timestamp", str(genesis)]) as (other, _), RpcLedger([other]) as there:
+            import_chain(out.getvalue().splitlines(), DevelopmentNodeTarget(there))
+            own_world = {"hash", "parentHash", "stateRoot", "mixHash", "size", "blockHash", "gasPrice", "miner"}
+            for at in range(1, here.head().number + 1):
+                mine = here.request("eth_getBlockByNumber", hex(at), True)
+                theirs = there.request("eth_getBlockByNumber", hex(at), True)
+                for name in set(mine) & set(theirs) - own_world - {"transactions", "extraData"}:
+                    assert mine[name] == theirs[name], (at, name)
+                for ours, item in zip(mine["transactions"], theirs["transactions"], strict=True):
+                    for name in set(ours) & set(item) - own_world:
+                        assert str(ours[name]).lower() == str(item[name]).lower(), (at, name)
+                    a = here.request("eth_getTransactionReceipt", ours["hash"])
+                    b = there.request("eth_getTransactionReceipt", ours["hash"])
+                    for name in set(a) & set(b) - own_world - {"logs"}:
+                        assert str(a[name]).lower() == str(b[name]).lower(), (at, name)
+                    for log, same in zip(a["logs"], b["logs"], strict=True):
+                        for name in set(log) & set(same) - own_world:
+                            assert str(log[name]).lower() == str(same[name]).lower(), (at, name)
+
+
+@pytest.mark.parametrize(
+    ("body", "code"),
+    [
+        (b"{", -32700),
+        (b"[]", -32600),
+        (b"{}", -32600),
+        (b'{"id":1,"method":"eth_mystery","params":[]}', -32601),
+        (b'{"id":1,"method":"eth_getBalance","params":["nobody"]}', -32000),
+        (b'{"id":1,"method":"eth_getBalance","params":[]}', -32602),
+        (b'{"id":1,"method":"eth_getBalance","params":{"a":1}}', -32602),
+        (b'{"id":1,"method":"eth_call","params":[{"to":"0x00"},"latest"]}', -32000),
+        (
+            b'{"id":1,"method":"eth_getTransactionCount","params":["0x0000000000000000000000000000000000000001","0xffffff"]}',
+            -32000,
+        ),
+        (b'{"id":1,"method":"eth_sendRawTransaction","params":["0x02"]}', -32000),
+    ],
+)
+def test_bad_requests_get_an_error_and_nothing_else(url: str, body: bytes, code: int):
+    answer = httpx.post(url, content=body, headers={"content-type": "application/json"}, trust_env=False).json()
+    assert answer["error"]["code"] == code
+
+
+def test_other_hosts_and_huge_bodies_are_refused(url: str):
+    body = json.dumps({"jsonrpc": "2.0", "id": 1, "method": "eth_chainId", "params": []})
+    with httpx.Client(trust_env=False) as client:
+        assert client.post(url, content=body, headers={"host": "evil.example"}).status_code == 403
+        assert client.post(url, content=body).status_code == 200
+        assert client.post(url, content=b" " * 5_000_001).status_code == 413
+
+
+def test_history_is_read_at_its_block(programme: Programme, url: str):
+    with RpcLedger([url]) as remote:
+        assert remote.header(3).hash == programme.relayer.ledger.header(3).hash
+        assert keccak(remote.header(3).rlp) == remote.header(3).hash
+        assert remote.request("eth_getBlockByNumber", "0xffffff", False) is None
