@@ -1,4 +1,4 @@
-"""The bank of a run on a delivery list: the programme's payments in, the holders' payments out, all proved by camt lines."""
+"""The bank of a run on a delivery list: payments in and out, each proved by a camt line."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""Who takes part in a run on a delivery list: the programme owes, vendors supply it, manufacturing sites supply them."""
+"""Who takes part in a run on a delivery list: the programme, its vendors, the sites that supply them."""
 
 from __future__ import annotations
 

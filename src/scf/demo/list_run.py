@@ -1,4 +1,4 @@
-"""The main job on a list of real deliveries: month by month issued, accepted, passed on, paid through the bank, settled."""
+"""The main job on a list of real deliveries: month by month issued, accepted, passed on, paid, settled."""
 
 from __future__ import annotations
 
@@ -33,7 +33,7 @@ from scf.standards.records import Delivery
 from scf.store.evidence import Trust
 
 PASSED_PERCENT = 80
-"""Share of a delivered line that goes down to the site that made it; a figure of this demonstration, not of the list."""
+"""Share of a delivered line that goes down to the site that made it: a choice of this run, not in the list."""
 ACCEPT_AT_ONCE = 25
 RELAY_AT_ONCE = 400
 DAY = 86_400
@@ -162,10 +162,7 @@ class ListRun:
         return lives
 
     def _pass(self, now: int, lives: Sequence[Live]) -> None:
-        acts = []
-        for live in lives:
-            if live.planned.parts:
-                acts.append((f"list:pass:{live.planned.note}", self._pass_call(live, now)))
+        acts = [(f"list:pass:{live.planned.note}", self._pass_call(live, now)) for live in lives if live.planned.parts]
         offered: list[tuple[KeyPair, int]] = []
         parts = [part for live in lives for part in live.planned.parts]
         notes = [event.args["noteId"] for done in self._relay(acts) for event in done.events if event.name == "Passed"]
