@@ -64,7 +64,7 @@ def of_root(root: etree._Element) -> DocumentKind:
         return _UBL_KINDS[found.localname]
     if found.localname == "CrossIndustryInvoice":
         return DocumentKind.CII_INVOICE
-    if found.localname == "EInvoice":
+    if found.localname in ("EInvoice", "eInvoice"):
         return DocumentKind.CN_EINVOICE
     if found.localname in _EPCIS_TYPES and "epcis" in namespace.lower():
         return DocumentKind.EPCIS_XML

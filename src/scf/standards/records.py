@@ -77,7 +77,10 @@ class Party:
 
 @dataclass(frozen=True, slots=True)
 class Line:
-    """One line of an order, despatch or invoice. `net_minor` is the stated line amount without tax."""
+    """One line of an order, despatch or invoice. `net_minor` is the stated line amount without tax.
+
+    In an answer to an order, `status` is the answer's code and `accepted_quantity` what the seller will deliver.
+    """
 
     id: str
     description: str
@@ -92,6 +95,7 @@ class Line:
     order_line_reference: str | None = None
     despatch_reference: str | None = None
     status: str | None = None
+    accepted_quantity: Decimal | None = None
 
 
 @dataclass(frozen=True, slots=True)
