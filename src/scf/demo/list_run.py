@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import time
 from collections import Counter
 from collections.abc import Sequence
@@ -20,6 +21,7 @@ from scf.kernel.clock import VirtualClock
 from scf.kernel.dates import ceil_hour, to_unix
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
+from scf.kernel.problems import Problem
 from scf.ledger.hashing import keccak
 from scf.ledger.intents import digest
 from scf.ledger.signing import sign_digest
@@ -72,7 +74,7 @@ def run_list(data: Path, path: Path, mapping: str, wanted: int | None) -> None:
     settings = demo_settings(folder)
     first = _first_day(raw, mapping)
     with open_demo(settings, clock, start=to_unix(first) - 30 * DAY) as app:
-        app.set_fact("list:start", first.isoformat())
+        _same_run(app, f"{hashlib.sha256(raw).hexdigest()[:16]} {mapping} {wanted or 'all'}")
         terminal.say(f"Reading {path.name}", f"读取 {path.name}")
         report = app.documents.import_file(
             raw, path.name, source="delivery list", sender="programme", trust=Trust.T2, mapping=mapping
@@ -264,6 +266,15 @@ def _folder(data: Path) -> Path:
             f"{data} 已有其他内容，本次数据存放于 {folder}。",
         )
     return folder
+
+
+def _same_run(app: App, what: str) -> None:
+    """Time runs once: a folder goes on with the run it began. Raises Problem `list_run_differs`."""
+    begun = app.fact("list:run")
+    if begun is None:
+        app.set_fact("list:run", what)
+    elif begun != what:
+        raise Problem("list_run_differs", folder=str(app.settings.data), begun=begun.split()[-1])
 
 
 def _rows(raw: bytes, mapping: str) -> list[Delivery]:
