@@ -57,7 +57,7 @@ class ActJudge:
         existing = queries.by_fingerprint(session, hex_text(message["fingerprint"]))
         if existing is not None:
             raise Problem("invoice_already_registered", invoice=dossier.invoice_number or "-", receivable=existing.id)
-        face_minor = int(message["face"])
+        face_minor = _positive(message["face"], code)
         if dossier.invoice_minor is not None and face_minor > dossier.invoice_minor:
             raise Problem(
                 "amount_above_invoice",
@@ -97,7 +97,7 @@ class ActJudge:
         self._parties.member(session, message["to"])
         note = queries.note(session, hex_text(message["parentId"]))
         receivable = queries.receivable(session, note.receivable_id)
-        amount_minor = int(message["amount"])
+        amount_minor = _positive(message["amount"], receivable.currency)
         if amount_minor > note.amount_minor:
             raise Problem(
                 "amount_above_note",
@@ -128,3 +128,10 @@ class ActJudge:
     def _require(self, act: str, facts: Mapping[str, Any], as_of: date) -> None:
         known = {name: value for name, value in facts.items() if value is not None}
         self._rulebook.judge(act, known, as_of=as_of, ruleset=self._ruleset).require()
+
+
+def _positive(amount: Any, code: str) -> int:
+    minor = int(amount)
+    if minor <= 0:
+        raise Problem("amount_not_positive", amount=format_money(minor, code))
+    return minor
