@@ -35,9 +35,9 @@ class Programme:
     sent: int = 0
 
     @classmethod
-    def start(cls, relayer: Relayer, *, suppliers: int = 3, limit: int = 10**12) -> Programme:
+    def start(cls, relayer: Relayer, *, suppliers: int = 3, limit: int = 10**12, now: int | None = None) -> Programme:
         contracts = deploy(relayer, OPERATORS, 2)
-        programme = cls(relayer, contracts, relayer.ledger.head().timestamp)
+        programme = cls(relayer, contracts, relayer.ledger.head().timestamp if now is None else now)
         programme.enrol("bank", BANK, 1)
         programme.enrol("core", OBLIGOR, 2, limit=limit, paying_bank="bank")
         for at in range(suppliers):

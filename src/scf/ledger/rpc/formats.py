@@ -34,7 +34,9 @@ _LATER = (
 
 
 def raw(text: Any) -> bytes:
-    """Bytes of 0x-text (or of bytes, which web3.py's own providers hand out)."""
+    """Bytes of 0x-text; web3.py's own providers also hand out bytes, and blooms as integers."""
+    if isinstance(text, int):
+        return text.to_bytes(256, "big")
     return bytes.fromhex(text[2:]) if isinstance(text, str) else bytes(text)
 
 
