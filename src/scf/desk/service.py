@@ -148,17 +148,34 @@ class Desk:
     ) -> Mapping[str, Any]:
         """One command, one effect, one answer.
 
-        `build` judges the request and gives the call; it is not asked again once the transaction is stored, because by
-        then its effect may already be there. Same key and body: the stored reply. Raises Problem `idempotency_conflict`
-        for another body under the same key.
+        `build` judges the request and gives the call, and the ledger is asked before anything is written: a refused
+        request leaves nothing behind, and its key may be used again. Once the transaction is stored `build` is not
+        asked again, because by then its effect may already be there. Same key and body: the stored reply. Raises
+        Problem `idempotency_conflict` for another body under the same key.
         """
-        started = commands.begin(self.engine, key, caller, {"act": act, **body}, at=self.clock.now())
-        if isinstance(started, commands.Replied):
-            return started.reply
-        done = self.sent(started.reference)
+        request = {"act": act, **body}
+        answered = commands.recall(self.engine, key, caller, request)
+        if answered is not None:
+            return answered.reply
+        done = self.sent(commands.command_reference(key, caller))
         if done is None:
-            done = self.relay([(started.reference, build())])[0]
+            done = self._carry_out(key, caller, request, build)
         return commands.finish(self.engine, key, caller, reply(done))
+
+    def _carry_out(self, key: str, caller: str, request: Mapping[str, Any], build: Callable[[], Call]) -> Done:
+        reference = commands.command_reference(key, caller)
+        try:
+            call = build()
+            self._relayer.check(call)
+            commands.begin(self.engine, key, caller, request, at=self.clock.now())
+            return self.relay([(reference, call)])[0]
+        except Problem:
+            # The same request may have come twice at once, and the effect of the other is what refuses this one.
+            commands.recall(self.engine, key, caller, request)
+            done = self.sent(reference)
+            if done is None:
+                raise
+            return done
 
     def sent(self, reference: str) -> Done | None:
         """What became of an act stored under `reference` before, sent now if it was not; None if never stored."""

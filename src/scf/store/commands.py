@@ -24,7 +24,7 @@ from scf.kernel.identifiers import reference_of
 from scf.kernel.problems import Problem
 from scf.store.engine import BIG
 from scf.store.schema import append_only
-from scf.store.session import run
+from scf.store.session import reading, run
 
 _KEY_CHARACTERS = 128
 
@@ -112,6 +112,18 @@ def once(
         return _store_reply(session, key, caller, handler(session)) if reply is None else reply
 
     return run(engine, work)
+
+
+def recall(engine: Engine, key: str, caller: str, body: Mapping[str, Any]) -> Replied | None:
+    """The reply of a command that was carried out before, else None; nothing is written.
+
+    Raises Problem `idempotency_key_missing`, or `idempotency_conflict` when the key was used with another body.
+    """
+    digest = _digest(key, body)
+    with reading(engine) as session:
+        _recall(session, key, caller, digest)
+        reply = _reply(session, key, caller)
+    return None if reply is None else Replied(reply)
 
 
 def begin(
