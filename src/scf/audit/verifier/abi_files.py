@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from typing import Any
 
 from .abi_codec import Field, signature_of
+from .canonical import parse
 from .container import Container
 from .faults import Malformed
 from .interface import ACTS, CONTRACTS, EVENTS
@@ -23,10 +23,7 @@ def check_interface(container: Container, report: Report) -> None:
         if path not in container.sizes:
             check.unprovable("file_missing", path)
             continue
-        try:
-            entries = json.loads(container.read(path).decode("utf-8"))
-        except (ValueError, RecursionError) as error:
-            raise Malformed(path, f"not JSON: {error}") from None
+        entries = parse(container.read(path), path)
         if not isinstance(entries, list) or not all(isinstance(entry, dict) for entry in entries):
             raise Malformed(path, "an ABI is a list of objects")
         _compare(contract, path, entries, report)

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import json
 from collections import defaultdict
 from typing import Any
 
+from .canonical import parse
 from .container import Container
 from .evidence_log import LEAVES
 from .faults import Malformed
@@ -102,10 +102,7 @@ def _check_sources(container: Container, report: Report) -> None:
     if INDEX not in container.sizes:
         check.unprovable("no_sources", INDEX, demanded=False)
         return
-    try:
-        entries = json.loads(container.read(INDEX).decode("utf-8"))
-    except ValueError as error:
-        raise Malformed(INDEX, f"not JSON: {error}") from None
+    entries = parse(container.read(INDEX), INDEX)
     if not isinstance(entries, list):
         raise Malformed(INDEX, "a list was expected")
     leaves = container.read(LEAVES) if LEAVES in container.sizes else b""
@@ -129,13 +126,12 @@ def _source(entry: dict[str, Any], container: Container, leaves: bytes, check: C
         return
     if not isinstance(leaf, int) or isinstance(leaf, bool) or leaf < 0 or not isinstance(text, str):
         raise Malformed(INDEX, "an entry's leaf is a number and its entry is text")
-    try:
-        named = json.loads(text).get("evidence_id")
-    except (ValueError, AttributeError):
-        raise Malformed(INDEX, "the leaf's entry is not a JSON object") from None
-    check.expect("source_hash", path, named, digest)
+    named = parse(text.encode("utf-8", "surrogatepass"), INDEX)
+    if not isinstance(named, dict):
+        raise Malformed(INDEX, "the leaf's entry is not a JSON object")
+    check.expect("source_hash", path, named.get("evidence_id"), digest)
     stored = leaves[32 * leaf : 32 * leaf + 32]
     if len(stored) != 32:
         check.unprovable("log_short", path, f"leaf {leaf}", f"{len(leaves) // 32} leaves")
     else:
-        check.expect("source_leaf", f"{path} leaf {leaf}", leaf_hash(text.encode("utf-8")), stored)
+        check.expect("source_leaf", f"{path} leaf {leaf}", leaf_hash(text.encode("utf-8", "surrogatepass")), stored)

@@ -6,11 +6,15 @@ Numbers with a fraction are refused, and integers beyond ±(2^53 − 1), which R
 from __future__ import annotations
 
 import json
+import re
 from typing import Any
 
 from .faults import Malformed
 
 _LARGEST = 2**53 - 1
+_MAX_DEPTH = 32
+_STRING = re.compile(rb'"(?:[^"\\]|\\.)*"', re.DOTALL)
+_BRACKET = re.compile(rb"[\[\]{}]")
 
 
 def encode(value: Any) -> bytes:
@@ -23,20 +27,29 @@ def encode(value: Any) -> bytes:
         raise Malformed("json", str(error)) from None
 
 
-def decode(data: bytes, place: str) -> Any:
-    """The value of canonical JSON. Raises Malformed for anything that is not written canonically."""
+def parse(data: bytes, place: str) -> Any:
+    """The value of any JSON. Raises Malformed, also for nesting so deep that a parser would run out of stack."""
+    depth = 0
+    for bracket in _BRACKET.finditer(_STRING.sub(b"", data)):
+        depth += 1 if bracket[0] in b"[{" else -1
+        if depth > _MAX_DEPTH:
+            raise Malformed(place, "nested too deep")
     try:
-        value = json.loads(data.decode("utf-8"))
-        canonical = encode(value)
+        return json.loads(data.decode("utf-8"))
     except (ValueError, RecursionError) as error:
         raise Malformed(place, f"not JSON: {error}") from None
-    if canonical != data:
+
+
+def decode(data: bytes, place: str) -> Any:
+    """The value of canonical JSON. Raises Malformed for anything that is not written canonically."""
+    value = parse(data, place)
+    if encode(value) != data:
         raise Malformed(place, "not in canonical form (RFC 8785)")
     return value
 
 
 def _inspect(value: Any, depth: int) -> None:
-    if depth > 32:
+    if depth > _MAX_DEPTH:
         raise Malformed("json", "nested too deep")
     if isinstance(value, float) or (isinstance(value, int) and abs(value) > _LARGEST):
         raise Malformed("json", f"number {value} has no canonical form here")

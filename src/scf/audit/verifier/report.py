@@ -17,6 +17,7 @@ PASS, FAIL, NOT_PROVABLE = "pass", "fail", "not-provable"
 PROVED, CONTRADICTION, UNPROVED, MALFORMED, USAGE = 0, 1, 2, 3, 64
 LANGUAGES = ("en", "zh-CN")
 _FINDINGS_KEPT = 50
+_TEXT_KEPT = 400
 ORDER = (
     "files", "scope", "trust", "interface", "headers", "roots", "transactions", "contracts", "acts", "signatures",
     "members", "terms", "lineage", "notes", "conservation", "financing", "settlement", "entrusted", "references",
@@ -41,12 +42,13 @@ def message(section: str, key: str, language: str, facts: Mapping[str, object] |
 
 
 def show(value: object) -> str:
-    """A value as a report prints it: bytes in hexadecimal."""
+    """A value as a report prints it: bytes in hexadecimal, nothing a terminal could take for a command."""
     if isinstance(value, bytes | bytearray):
         return "0x" + bytes(value).hex()
     if isinstance(value, list | tuple):
         return "[" + ", ".join(show(item) for item in value) + "]"
-    return str(value)
+    text = str(value)[:_TEXT_KEPT]
+    return text if text.isprintable() else "".join(sign if sign.isprintable() else "�" for sign in text)
 
 
 @dataclass(frozen=True, slots=True)
@@ -210,7 +212,7 @@ class Report:
             message("verdict", str(self.exit_code), language, facts),
         ]
         if self.malformed:
-            lines.append(f"  {self.malformed}")
+            lines.append(f"  {show(self.malformed)}")
         marks = {PASS: "✓", FAIL: "✗", NOT_PROVABLE: "?"}
         for check in self.checks.values():
             note_only = check.result == NOT_PROVABLE and not check.unproved

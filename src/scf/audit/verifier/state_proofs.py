@@ -5,12 +5,12 @@
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
 from . import rlp_codec as rlp
+from .canonical import parse
 from .chain import Header
 from .container import Container
 from .faults import Absent, Malformed
@@ -59,10 +59,7 @@ def check_state(
 
 
 def _claims(container: Container, closing: Header, check: Check) -> Mapping[str, Any]:
-    try:
-        source = json.loads(container.read(CLOSING).decode("utf-8"))
-    except (ValueError, RecursionError) as error:
-        raise Malformed(CLOSING, f"not JSON: {error}") from None
+    source = parse(container.read(CLOSING), CLOSING)
     accounts = source.get("accounts") if isinstance(source, dict) else None
     if not isinstance(accounts, dict) or not all(isinstance(entry, dict) for entry in accounts.values()):
         raise Malformed(CLOSING, "“accounts” is missing")
@@ -125,6 +122,6 @@ def _storage(pool: NodePool, roots: Mapping[str, bytes], register: Register, rep
         except Malformed as fault:
             check.fail("proof_false", slot.record, root, fault.reason)
             continue
-        found = int.from_bytes(rlp.as_bytes(rlp.decode(value)), "big") if value else 0
+        found = (int.from_bytes(rlp.as_bytes(rlp.decode(value)), "big") if value else 0) & slot.mask
         if found != slot.value:
             check.fail("slot", f"{slot.contract} {slot.record}", hex(slot.value), hex(found))

@@ -19,6 +19,7 @@ _MEMBER_WORDS, _MEMBER_LIMITS, _MEMBER_NONCE, _THRESHOLD = 2, 3, 10, 11
 _NONCE, _NOTES, _RECEIVABLES, _RECEIVABLE_COUNT = 3, 4, 5, 15
 _ACCOUNTS, _STAGES, _ACCOUNT_COUNT = 4, 5, 11
 _HEAD = 2
+_TERMS_MASK = (2**256 - 1) ^ (0xFF << 192)  # all but the bit length of the smallest amount, which follows from the sums
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,6 +30,7 @@ class Slot:
     slot: int
     value: int
     record: str
+    mask: int = 2**256 - 1  # bits that are compared
 
     @property
     def key(self) -> bytes:
@@ -87,7 +89,6 @@ def _receivable(receivable: Receivable) -> Iterator[Slot]:
     terms = (
         _number(receivable.obligor)
         | receivable.maturity << 160
-        | receivable.min_amount.bit_length() << 194
         | (receivable.issued_hour & 0xFFFFFF) << 200
         | receivable.max_tier << 224
         | _status(receivable) << 232
@@ -101,7 +102,7 @@ def _receivable(receivable: Receivable) -> Iterator[Slot]:
         | len(receivable.rounds) << 240
     )
     place = _at(_RECEIVABLES, receivable.id)
-    yield Slot("Receivables", place, terms, f"receivable {receivable.id} terms")
+    yield Slot("Receivables", place, terms, f"receivable {receivable.id} terms", _TERMS_MASK)
     yield Slot("Receivables", place + 1, sums, f"receivable {receivable.id} sums")
 
 

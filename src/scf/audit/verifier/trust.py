@@ -6,12 +6,12 @@ trust file alone.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from .canonical import parse
 from .chain import ChainReader
 from .container import Container
 from .faults import Malformed
@@ -129,8 +129,8 @@ def read_trust(source: Mapping[str, Any] | str | Path | None) -> Trust:
 def load_json(path: Path) -> Any:
     """JSON from a file the auditor brings. Raises Malformed."""
     try:
-        return json.loads(path.read_text(encoding="utf-8"))
-    except (OSError, ValueError) as error:
+        return parse(path.read_bytes(), path.name)
+    except OSError as error:
         raise Malformed(path.name, f"cannot be read: {error}") from None
 
 
@@ -175,10 +175,7 @@ def witnessed_heads(trust: Trust, container: Container) -> tuple[Head, ...]:
     """Heads with signatures from the trust file and from the bundle. Raises Malformed."""
     heads = list(trust.heads)
     if WITNESSED in container.sizes:
-        try:
-            entries = json.loads(container.read(WITNESSED).decode("utf-8"))
-        except ValueError as error:
-            raise Malformed(WITNESSED, f"not JSON: {error}") from None
+        entries = parse(container.read(WITNESSED), WITNESSED)
         if not isinstance(entries, list):
             raise Malformed(WITNESSED, "a list was expected")
         heads += [read_head(entry, WITNESSED) for entry in entries]
