@@ -26,14 +26,6 @@ __all__ = ["read", "write_053", "write_054"]
 
 _MESSAGES = {"BkToCstmrAcctRpt": "camt.052", "BkToCstmrStmt": "camt.053", "BkToCstmrDbtCdtNtfctn": "camt.054"}
 _RECORD = {"camt.052": "Rpt", "camt.053": "Stmt", "camt.054": "Ntfctn"}
-_BODY_KNOWN = tree.known_elements("camt", "body")
-_STATEMENT_KNOWN = tree.known_elements("camt", "statement")
-_ENTRY_KNOWN = tree.known_elements("camt", "entry")
-_DETAILS_KNOWN = frozenset(("Btch", "TxDtls"))
-_TRANSACTION_KNOWN = tree.known_elements("camt", "transaction")
-_REFERENCES_KNOWN = tree.known_elements("camt", "references")
-_PARTIES_KNOWN = tree.known_elements("camt", "parties")
-_REMITTANCE_KNOWN = frozenset(("Strd", "Ustrd"))
 _STATUSES = ("BOOK", "PDNG", "INFO", "FUTR")
 
 
@@ -45,7 +37,6 @@ def read(raw: bytes) -> list[Statement]:
     `document_date_wrong`, `document_value_wrong`, `document_currency_unknown`, `statement_entry_count_differs`).
     """
     body, name, version = iso.open_message(raw, _MESSAGES)
-    tree.only_known(body, _BODY_KNOWN)
     tree.need(body, "GrpHdr")
     message_id = tree.need_text(body, "GrpHdr/MsgId")
     records = body.findall(_RECORD[name])
@@ -69,7 +60,6 @@ class _Reading:
 def _statement(
     record: etree._Element, kind: Literal["camt.052", "camt.053", "camt.054"], message_id: str, version: int | None
 ) -> Statement:
-    tree.only_known(record, _STATEMENT_KNOWN)
     holder = tree.need(record, "Acct")
     account = iso.account(holder)
     if account is None:
@@ -183,13 +173,11 @@ def _amount(element: etree._Element, reading: _Reading) -> tuple[Decimal, int, s
 
 
 def _entries(element: etree._Element, index: int, reading: _Reading) -> Iterator[Entry]:
-    tree.only_known(element, _ENTRY_KNOWN)
     exact, minor, code = _amount(tree.need(element, "Amt"), reading)
     sign = _direction(element)
     details = element.findall("TxDtls")
     batches = element.findall("Btch")
     for group in element.findall("NtryDtls"):
-        tree.only_known(group, _DETAILS_KNOWN)
         details += group.findall("TxDtls")
         batches += group.findall("Btch")
     status = tree.text(element, "Sts/Cd", "Sts/Prtry", "Sts")
@@ -253,8 +241,6 @@ def _transactions(
     whole: Entry, element: etree._Element, details: list[etree._Element], reading: _Reading
 ) -> Iterator[Entry]:
     """One Entry per transaction. A sole transaction keeps the amount booked; several take their own amounts."""
-    for detail in details:
-        tree.only_known(detail, _TRANSACTION_KNOWN)
     amounts = [_detail_amount(detail, whole.currency, reading) for detail in details]
     sign = 1 if whole.amount_minor >= 0 and tree.text(element, "CdtDbtInd") == "CRDT" else -1
     signs = [sign] * len(details)
@@ -320,10 +306,6 @@ def _bank_code(element: etree._Element) -> str | None:
 
 def _described(entry: Entry, detail: etree._Element, index: int, reading: _Reading) -> Entry:
     """`entry` with what the transaction says of references, parties and purpose."""
-    for path, known in (("Refs", _REFERENCES_KNOWN), ("RltdPties", _PARTIES_KNOWN), ("RmtInf", _REMITTANCE_KNOWN)):
-        part = detail.find(path)
-        if part is not None:
-            tree.only_known(part, known)
     debtor = _party(detail, "Dbtr")
     creditor = _party(detail, "Cdtr")
     other = _counterparty(entry, debtor, creditor, reading.account)

@@ -39,15 +39,12 @@ def read_invoice(raw: bytes) -> Invoice:
     Raises Problem as `ubl.read_invoice` does.
     """
     root = _open(raw)
+    tree.check_names(root, "cii")
     document = tree.need(root, "ExchangedDocument")
     trade = tree.need(root, "SupplyChainTradeTransaction")
-    tree.only_known(trade, _known("transaction"))
     agreement = tree.need(trade, "ApplicableHeaderTradeAgreement")
     delivery = tree.need(trade, "ApplicableHeaderTradeDelivery")
     settlement = tree.need(trade, "ApplicableHeaderTradeSettlement")
-    for element, at in ((agreement, "agreement"), (delivery, "delivery"), (settlement, "settlement")):
-        tree.only_known(element, _known(at))
-    tree.once(settlement, "InvoiceCurrencyCode", "PayeeTradeParty", "PaymentReference")
     code = tree.known_currency(
         tree.need_text(settlement, "InvoiceCurrencyCode"), tree.place(settlement, "InvoiceCurrencyCode")
     )
@@ -110,10 +107,6 @@ def _open(raw: bytes) -> etree._Element:
     used = {etree.QName(item).namespace or "" for item in root.iter("*")}
     xml.strip_namespaces(root, *(item for item in used if _NAMESPACE.fullmatch(item)))
     return root
-
-
-def _known(at: str) -> frozenset[str]:
-    return tree.known_elements("cii", at)
 
 
 def _texts(element: etree._Element, path: str) -> tuple[str, ...]:
@@ -186,7 +179,6 @@ def _payee(settlement: etree._Element) -> Party | None:
 def _accounts(settlement: etree._Element) -> tuple[str, ...]:
     found: list[str] = []
     for means in settlement.findall("SpecifiedTradeSettlementPaymentMeans"):
-        tree.only_known(means, _known("payment_means"))
         for item in means.findall("PayeePartyCreditorFinancialAccount"):
             number = parts.account(tree.text(item, "IBANID", "ProprietaryID"))
             if number:
@@ -195,7 +187,6 @@ def _accounts(settlement: etree._Element) -> tuple[str, ...]:
 
 
 def _line(element: etree._Element, code: str, notices: list[Notice]) -> Line:
-    tree.only_known(element, _known("line"))
     settlement = tree.need(element, "SpecifiedLineTradeSettlement")
     quantity = element.find("SpecifiedLineTradeDelivery/BilledQuantity")
     price = "SpecifiedLineTradeAgreement/NetPriceProductTradePrice"
@@ -242,8 +233,6 @@ def _allowances(settlement: etree._Element, code: str) -> tuple[tuple[int, ...],
 
 def _totals(settlement: etree._Element, code: str, lines: Sequence[Line]) -> totals.Totals:
     block = tree.need(settlement, _SUMMATION)
-    tree.only_known(block, _known("summation"))
-    tree.once(block, *_TOTALS.values())
     for name in ("line", "net", "gross", "payable"):
         tree.need(block, _TOTALS[name])
     stated = {
@@ -263,7 +252,6 @@ def _totals(settlement: etree._Element, code: str, lines: Sequence[Line]) -> tot
 
 
 def _subtotal(element: etree._Element, code: str) -> tuple[TaxSubtotal, str]:
-    tree.only_known(element, _known("tax"))
     row = TaxSubtotal(
         category=tree.need_text(element, "CategoryCode"),
         rate_percent=parts.optional_number(element.find("RateApplicablePercent")),

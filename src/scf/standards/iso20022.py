@@ -47,7 +47,21 @@ def open_message(raw: bytes, names: dict[str, str]) -> tuple[etree._Element, str
         raise refusal("document_not_this_kind", tree.place(body), found=found_name)
     if len(bodies) > 1:
         raise refusal("document_element_unknown", tree.place(bodies[1]), element=str(bodies[1].tag))
+    _check_vocabulary(body)
+    tree.check_names(body, name[:4])
     return body, name, int(version.group(3)) if version else None
+
+
+def _check_vocabulary(body: etree._Element) -> None:
+    """Every element must be a name of the standard, but for supplementary data, which may be anything."""
+    known = tree.vocabulary()
+    waiting = [body]
+    while waiting:
+        for child in waiting.pop():
+            if str(child.tag) not in known:
+                raise refusal("document_element_unknown", tree.place(child), element=etree.QName(child).localname)
+            if child.tag != "SplmtryData":
+                waiting.append(child)
 
 
 def reference(element: etree._Element, path: str) -> str | None:

@@ -19,8 +19,6 @@ from scf.standards.refusals import refusal
 
 _NS_001 = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"
 _NS_002 = "urn:iso:std:iso:20022:tech:xsd:pain.002.001.10"
-_TRANSACTION_KNOWN = tree.known_elements("pain", "transaction")
-_PAYMENT_KNOWN = tree.known_elements("pain", "payment")
 
 
 def write_001(
@@ -96,7 +94,6 @@ def read_001(raw: bytes) -> PaymentOrder:
     `payment_amount_not_positive`, `payment_method_unsupported`).
     """
     body, _, _ = iso.open_message(raw, {"CstmrCdtTrfInitn": "pain.001"})
-    tree.only_known(body, frozenset(("GrpHdr", "PmtInf", "SplmtryData")))
     header = tree.need(body, "GrpHdr")
     payments = body.findall("PmtInf")
     if not payments:
@@ -127,7 +124,6 @@ def _check_sums(element: etree._Element, count: int, total: Decimal) -> None:
 
 
 def _read_payment(payment: etree._Element) -> tuple[list[PaymentInstruction], list[Decimal]]:
-    tree.only_known(payment, _PAYMENT_KNOWN)
     method = tree.need_text(payment, "PmtMtd")
     if method != "TRF":
         raise refusal("payment_method_unsupported", tree.place(payment, "PmtMtd"), text=method)
@@ -150,7 +146,6 @@ def _read_payment(payment: etree._Element) -> tuple[list[PaymentInstruction], li
 def _transfer(
     item: etree._Element, payment: etree._Element, debtor: Party, execute_on: date
 ) -> tuple[PaymentInstruction, Decimal]:
-    tree.only_known(item, _TRANSACTION_KNOWN)
     amount = tree.need(item, "Amt/InstdAmt")
     code = tree.known_currency(amount.get("Ccy"), tree.place(amount))
     minor = tree.money(amount, code)
@@ -225,7 +220,6 @@ def read_002(raw: bytes) -> PaymentStatusReport:
     end-to-end id. Raises Problem (see `xml.parse`; `document_element_missing`, `document_element_unknown`).
     """
     body, _, _ = iso.open_message(raw, {"CstmrPmtStsRpt": "pain.002"})
-    tree.only_known(body, frozenset(("GrpHdr", "OrgnlGrpInfAndSts", "OrgnlPmtInfAndSts", "SplmtryData")))
     original = tree.need(body, "OrgnlGrpInfAndSts")
     statuses: list[PaymentStatus] = []
     for payment in body.findall("OrgnlPmtInfAndSts"):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import re
 import tomllib
+from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
@@ -100,32 +101,50 @@ def parse_moment(text: str) -> datetime:
     return datetime.fromisoformat(found.group(1) + fraction + zone)
 
 
+@dataclass(frozen=True, slots=True)
+class _Place:
+    """What may stand in an element: names of children, and which of them only once."""
+
+    children: frozenset[str]
+    once: frozenset[str]
+
+
 @cache
-def known_elements(standard: str, at: str) -> frozenset[str]:
-    """Names of the elements `standard` (`camt`, `ubl`, …) may have at `at`, from elements.toml beside this module."""
+def _places(standard: str) -> dict[str, _Place]:
     table = tomllib.loads(resources.files("scf.standards").joinpath("elements.toml").read_text(encoding="utf-8"))
-    return frozenset(table[standard][at])
+    return {
+        name: _Place(frozenset(item["children"].split()), frozenset(item.get("once", "").split()))
+        for item in table[standard]
+        for name in item["at"].split()
+    }
 
 
-def once(element: etree._Element, *names: str) -> None:
-    """Refuse a second child of any of `names`: two readers could each take another one.
+@cache
+def vocabulary() -> frozenset[str]:
+    """Every element name of the ISO 20022 messages read here, over all versions."""
+    table = tomllib.loads(resources.files("scf.standards").joinpath("elements.toml").read_text(encoding="utf-8"))
+    return frozenset(table["iso20022"]["vocabulary"].split())
 
-    Raises Problem `document_element_repeated`.
+
+def check_names(root: etree._Element, standard: str) -> None:
+    """Refuse what the standard does not have at the places that matter, and what stands twice where one is meant.
+
+    A misspelt element would otherwise be skipped in silence, and two readers could each take another of two amounts.
+    `standard` is a section of elements.toml. Raises Problem `document_element_unknown`, `document_element_repeated`.
     """
-    for name in names:
-        found = element.findall(name)
-        if len(found) > 1:
-            raise refusal("document_element_repeated", place(found[1]), element=name)
-
-
-def only_known(element: etree._Element, known: frozenset[str]) -> None:
-    """Refuse a child the standard does not have there, so that a misspelt element is never silently skipped.
-
-    Raises Problem `document_element_unknown`.
-    """
-    for child in element:
-        if isinstance(child.tag, str) and child.tag not in known:
-            raise refusal("document_element_unknown", place(child), element=etree.QName(child).localname)
+    places = _places(standard)
+    for element in root.iter("*"):
+        known = places.get(str(element.tag))
+        if known is None:
+            continue
+        seen: set[str] = set()
+        for child in element:
+            name = str(child.tag)
+            if name not in known.children:
+                raise refusal("document_element_unknown", place(child), element=etree.QName(child).localname)
+            if name in seen and name in known.once:
+                raise refusal("document_element_repeated", place(child), element=name)
+            seen.add(name)
 
 
 def need(element: etree._Element, path: str) -> etree._Element:

@@ -34,10 +34,6 @@ _TOTALS = {
     "rounding": "PayableRoundingAmount",
     "payable": "PayableAmount",
 }
-_ONCE = (
-    "ID IssueDate DueDate InvoiceTypeCode CreditNoteTypeCode DocumentCurrencyCode TaxCurrencyCode PayeeParty "
-    "AccountingSupplierParty AccountingCustomerParty LegalMonetaryTotal"
-)
 
 
 def read_invoice(raw: bytes) -> Invoice:
@@ -48,7 +44,6 @@ def read_invoice(raw: bytes) -> Invoice:
     `document_currency_unknown`, `document_currency_mixed`, `invoice_totals_contradict`).
     """
     root = parts.open_document(raw, "Invoice", "CreditNote")
-    tree.once(root, *_ONCE.split())
     is_note = root.tag == "CreditNote"
     code = parts.document_currency(root)
     type_code = tree.text(root, "CreditNoteTypeCode" if is_note else "InvoiceTypeCode") or ("381" if is_note else "380")
@@ -108,14 +103,11 @@ def _texts(root: etree._Element, path: str) -> tuple[str, ...]:
 
 
 def _accounts(root: etree._Element) -> tuple[str, ...]:
-    for means in root.findall("PaymentMeans"):
-        tree.only_known(means, parts.known("payment_means"))
     found = (parts.account(text) for text in _texts(root, "PaymentMeans/PayeeFinancialAccount/ID"))
     return tuple(dict.fromkeys(number for number in found if number))
 
 
 def _line(element: etree._Element, code: str, is_note: bool, notices: list[Notice]) -> Line:
-    tree.only_known(element, parts.known("credit_note_line" if is_note else "invoice_line"))
     quantity = element.find("CreditedQuantity" if is_note else "InvoicedQuantity")
     item = element.find("Item")
     base = parts.optional_number(element.find("Price/BaseQuantity"))
@@ -144,7 +136,6 @@ def _allowances(element: etree._Element, code: str) -> tuple[tuple[int, ...], tu
     """Allowances and charges of the document or of one line."""
     sides: dict[bool, list[int]] = {False: [], True: []}
     for item in element.findall("AllowanceCharge"):
-        tree.only_known(item, parts.known("allowance_charge"))
         indicator = tree.need(item, "ChargeIndicator")
         written = tree.text_of(indicator)
         if written not in ("true", "false", "1", "0"):
@@ -155,8 +146,6 @@ def _allowances(element: etree._Element, code: str) -> tuple[tuple[int, ...], tu
 
 def _totals(root: etree._Element, code: str, lines: Sequence[Line]) -> totals.Totals:
     block = tree.need(root, "LegalMonetaryTotal")
-    tree.only_known(block, parts.known("totals"))
-    tree.once(block, *_TOTALS.values())
     for name in ("line", "net", "gross", "payable"):
         tree.need(block, _TOTALS[name])
     stated = {
@@ -169,7 +158,6 @@ def _totals(root: etree._Element, code: str, lines: Sequence[Line]) -> totals.To
     if len(taxes) > 1:
         raise refusal("document_element_repeated", tree.place(taxes[1]), element="TaxTotal")
     if taxes:
-        tree.only_known(taxes[0], parts.known("tax_total"))
         amount = tree.need(taxes[0], "TaxAmount")
         stated["tax"] = totals.Stated(parts.amount(amount, code), tree.place(amount))
         breakdown = tuple(_subtotal(item, code) for item in taxes[0].findall("TaxSubtotal"))
@@ -184,7 +172,6 @@ def _is_in(amount: etree._Element, code: str) -> bool:
 
 
 def _subtotal(element: etree._Element, code: str) -> tuple[TaxSubtotal, str]:
-    tree.only_known(element, parts.known("tax_subtotal"))
     rate = element.find("TaxCategory/Percent")
     row = TaxSubtotal(
         category=tree.need_text(element, "TaxCategory/ID"),

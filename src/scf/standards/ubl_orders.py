@@ -26,7 +26,6 @@ def read_order(raw: bytes) -> Order:
     `document_currency_mixed`, `order_total_contradicts`).
     """
     root = parts.open_document(raw, "Order")
-    tree.once(root, "ID", "IssueDate", "DocumentCurrencyCode", "AnticipatedMonetaryTotal")
     code = parts.document_currency(root)
     lines = _order_lines(root, code)
     if not lines:
@@ -69,7 +68,6 @@ def read_order_response(raw: bytes) -> Order:
     Raises Problem as `read_order` does, and `document_value_wrong`.
     """
     root = parts.open_document(raw, "OrderResponse")
-    tree.once(root, "ID", "IssueDate", "OrderResponseCode", "OrderReference")
     code = parts.document_currency(root) if root.find("DocumentCurrencyCode") is not None else None
     answer = tree.need_text(root, "OrderResponseCode")
     if answer not in _ORDER_RESPONSES:
@@ -96,9 +94,7 @@ def read_order_response(raw: bytes) -> Order:
 def _order_lines(root: etree._Element, code: str | None) -> tuple[Line, ...]:
     found = []
     for outer in root.findall("OrderLine"):
-        tree.only_known(outer, parts.known("order_line"))
         element = tree.need(outer, "LineItem")
-        tree.only_known(element, parts.known("line_item"))
         quantity, item = element.find("Quantity"), element.find("Item")
         net = element.find("LineExtensionAmount")
         base = parts.optional_number(element.find("Price/BaseQuantity"))
@@ -126,7 +122,6 @@ def read_despatch_advice(raw: bytes) -> DespatchAdvice:
     `document_number_wrong`, `document_date_wrong`).
     """
     root = parts.open_document(raw, "DespatchAdvice")
-    tree.once(root, "ID", "IssueDate", "DespatchSupplierParty", "DeliveryCustomerParty", "Shipment")
     elements = root.findall("DespatchLine")
     if not elements:
         raise refusal("document_element_missing", tree.place(root, "DespatchLine"), element="DespatchLine")
@@ -156,7 +151,6 @@ def read_despatch_advice(raw: bytes) -> DespatchAdvice:
 
 
 def _despatch_line(element: etree._Element) -> Line:
-    tree.only_known(element, parts.known("despatch_line"))
     quantity, item = tree.need(element, "DeliveredQuantity"), element.find("Item")
     return Line(
         id=tree.need_text(element, "ID"),

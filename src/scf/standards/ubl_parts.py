@@ -20,7 +20,7 @@ _IBAN = re.compile(r"[A-Z]{2}\d{2}[A-Z0-9]{11,30}")
 
 
 def open_document(raw: bytes, *names: str) -> etree._Element:
-    """The root of a UBL 2 document named one of `names`, plain element names, its children known to the standard.
+    """The root of a UBL 2 document named one of `names`, plain element names, all known to the standard.
 
     Raises Problem of `xml.parse`, `document_not_this_kind` or `document_element_unknown`.
     """
@@ -31,13 +31,8 @@ def open_document(raw: bytes, *names: str) -> etree._Element:
     xml.strip_namespaces(root, CBC, CAC, found.namespace)
     for extension in root.findall(EXTENSIONS):
         root.remove(extension)
-    tree.only_known(root, known(re.sub(r"(?<!^)(?=[A-Z])", "_", str(found.localname)).lower()))
+    tree.check_names(root, "ubl")
     return root
-
-
-def known(at: str) -> frozenset[str]:
-    """Elements UBL has at `at`."""
-    return tree.known_elements("ubl", at)
 
 
 def document_currency(root: etree._Element) -> str:
@@ -69,7 +64,6 @@ def party(element: etree._Element | None) -> Party | None:
     """A party (the element that holds names and identifiers); None where absent."""
     if element is None:
         return None
-    tree.only_known(element, known("party"))
     found: list[Identifier] = []
     for path in ("PartyIdentification/ID", "PartyLegalEntity/CompanyID", "EndpointID"):
         for item in element.findall(path):
