@@ -14,7 +14,7 @@ from sqlmodel import Session
 
 from scf.kernel.problems import Problem
 from scf.store import commands, outbox
-from scf.store.commands import Replied, Started, begin, finish, once, open_commands
+from scf.store.commands import Replied, Started, begin, finish, once, open_commands, recall
 from scf.store.session import reading
 
 BODY = {"to": "supplier", "amount_minor": 10_000}
@@ -108,6 +108,19 @@ def test_a_command_for_the_ledger_keeps_its_reference_and_plan_until_it_is_finis
         begin(engine, "k1", "alpha", {"other": 1})
     with reading(engine) as session:
         assert open_commands(session) == []
+
+
+def test_looking_up_an_answer_writes_nothing(engine: Engine) -> None:
+    assert recall(engine, "k1", "alpha", BODY) is None
+    with reading(engine) as session:
+        assert open_commands(session) == []
+    begin(engine, "k1", "alpha", BODY)
+    assert recall(engine, "k1", "alpha", BODY) is None
+    finish(engine, "k1", "alpha", {"receipt": "0x1"})
+    assert recall(engine, "k1", "alpha", BODY) == Replied({"receipt": "0x1"})
+    with pytest.raises(Problem) as refusal:
+        recall(engine, "k1", "alpha", {"other": 1})
+    assert refusal.value.code == "idempotency_conflict"
 
 
 def test_what_was_never_begun_cannot_be_finished(engine: Engine) -> None:
