@@ -107,6 +107,25 @@ def test_what_was_lost_before_is_sent_first(ledger: EmbeddedLedger, tally: Tally
     assert journal.pending(ledger.chain_id, relayer.address) == []
 
 
+@pytest.mark.parametrize("lost", [1, 2, 5])
+def test_a_nonce_lost_to_another_program_is_replaced(
+    ledger: EmbeddedLedger, tally: Tally, journal: MemoryJournal, lost: int
+):
+    """Somebody used the relaying key elsewhere: what was journaled is signed anew instead of being lost."""
+    broken = _Breaks(ledger)
+    relayer = Relayer(broken, KEYS[5], journal)
+    broken.before = True
+    calls = [(f"act:{n}", tally.handle.call("add", n, bytes(32))) for n in (1, 2)]
+    with pytest.raises(ConnectionError):
+        relayer.send(calls)
+    broken.before = False
+    ledger.submit([tally.raw("add", 50, bytes(32), nonce=nonce, key=KEYS[5]) for nonce in range(lost)])
+    assert all(receipt.succeeded for receipt in relayer.send(calls))
+    assert relayer.send([("act:3", tally.handle.call("add", 3, bytes(32)))])[0].succeeded
+    assert tally.total == 50 * lost + 6
+    assert journal.pending(ledger.chain_id, relayer.address) == []
+
+
 def test_threads_and_relayers_do_not_collide(ledger: EmbeddedLedger, tally: Tally, journal: MemoryJournal):
     relayers = [Relayer(ledger, key, journal) for key in KEYS[5:7]]
     barrier = threading.Barrier(6)

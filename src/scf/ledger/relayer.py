@@ -4,13 +4,15 @@ from __future__ import annotations
 
 import threading
 from collections.abc import Sequence
+from dataclasses import replace
 
 from scf.kernel.problems import Problem
 from scf.ledger.contracts import RefusedByContract, decode_error
+from scf.ledger.hashing import keccak
 from scf.ledger.journal import Entry, Journal
 from scf.ledger.protocol import Ledger, NotAccepted, Reverted
 from scf.ledger.signing import address_of, canonical
-from scf.ledger.transactions import sign_transaction
+from scf.ledger.transactions import decode_transaction, sign_transaction
 from scf.ledger.types import Call, Receipt
 
 CALL_GAS_LIMIT = 16_000_000
@@ -135,15 +137,50 @@ class Relayer:
         mine = {entry.transaction_hash for entry in pending}
         others = [entry for entry in entries if entry.transaction_hash not in mine]
         everything = pending + others
+        by_reference = self._submit_renewing(everything)
+        mined = [(entry.reference, by_reference[entry.reference].block_number) for entry in pending]
+        self._journal.mark(self._ledger.chain_id, mined)
+        return [by_reference[entry.reference] for entry in entries]
+
+    def _submit_renewing(self, entries: Sequence[Entry]) -> dict[str, Receipt]:
+        """Submit; what lost its nonce to another transaction of this account is signed anew, once."""
         try:
-            receipts = self._ledger.submit([entry.raw for entry in everything])
+            receipts = self._ledger.submit([entry.raw for entry in entries])
         except NotAccepted as refused:
-            mined = {key: receipt.block_number for key, receipt in refused.receipts.items()}
-            done = [(e.reference, mined[e.transaction_hash]) for e in pending if e.transaction_hash in mined]
-            self._journal.mark(self._ledger.chain_id, done)
-            raise
-        by_hash = {receipt.transaction_hash: receipt for receipt in receipts}
-        self._journal.mark(
-            self._ledger.chain_id, [(e.reference, by_hash[e.transaction_hash].block_number) for e in pending]
-        )
-        return [by_hash[entry.transaction_hash] for entry in entries]
+            found = {e.reference: r for e in entries if (r := refused.receipts.get(e.transaction_hash)) is not None}
+            self._journal.mark(
+                self._ledger.chain_id, [(reference, receipt.block_number) for reference, receipt in found.items()]
+            )
+            renewed = self._renew([entry for entry in entries if entry.reference not in found])
+            if not renewed:
+                raise
+            again = self._ledger.submit([entry.raw for entry in renewed])
+            return found | {entry.reference: receipt for entry, receipt in zip(renewed, again, strict=True)}
+        return {entry.reference: receipt for entry, receipt in zip(entries, receipts, strict=True)}
+
+    def _renew(self, entries: Sequence[Entry]) -> list[Entry]:
+        """New nonces for entries that can never be mined: the chain is past their nonce and does not hold them.
+
+        Returns all entries in nonce order, or nothing when none needed it: then the refusal has another reason.
+        """
+        chain_id, used = self._ledger.chain_id, self._ledger.nonce(self.address)
+        stale = sorted((entry for entry in entries if entry.nonce < used), key=lambda entry: entry.nonce)
+        if not stale or any(self._ledger.receipt(entry.transaction_hash) is not None for entry in stale):
+            return []
+        renewed = sorted((entry for entry in entries if entry.nonce >= used), key=lambda entry: entry.nonce)
+        with self._order:
+            for entry in stale:
+                old = decode_transaction(entry.raw)
+                nonce = self._journal.next_nonce(chain_id, self.address, used)
+                raw = sign_transaction(
+                    self._key,
+                    chain_id=chain_id,
+                    nonce=nonce,
+                    to=old.to,
+                    data=old.data,
+                    gas=old.gas,
+                    max_fee=self._max_fee,
+                )
+                renewed.append(replace(entry, nonce=nonce, raw=raw, transaction_hash=keccak(raw)))
+                self._journal.replace(renewed[-1])
+        return renewed

@@ -123,7 +123,10 @@ class RpcLedger:
 
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
         """See `Ledger.receipt`."""
-        return self._receipts([transaction_hash]).get(transaction_hash)
+        found = self._receipts([transaction_hash]).get(transaction_hash)
+        if found is None and self._nodes.another():  # the node asked first may lag
+            found = self._receipts([transaction_hash]).get(transaction_hash)
+        return found
 
     def submit(self, raws: Sequence[bytes]) -> list[Receipt]:
         """See `Ledger.submit`. Every node gets every transaction; what stays unmined is sent again.

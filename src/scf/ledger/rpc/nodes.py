@@ -96,6 +96,15 @@ class Nodes:
                 self._preferred = at
                 return
 
+    def another(self) -> bool:
+        """Turn to the working node whose head is highest; False when that is the one already preferred."""
+        if len(self.nodes) == 1:
+            return False
+        self.survey()
+        best = max(range(len(self.nodes)), key=lambda at: (not self.nodes[at].failures, self.nodes[at].head))
+        changed, self._preferred = best != self._preferred, best
+        return changed
+
     def survey(self) -> list[Node]:
         """Ask every node for its head; afterwards each node knows how far it is."""
         for node in self.nodes:
