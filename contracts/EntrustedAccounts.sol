@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MemberMirror} from "./abstracts/MemberMirror.sol";
+import {TypedDomain} from "./abstracts/TypedDomain.sol";
 import {IEntrustedAccounts} from "./interfaces/IEntrustedAccounts.sol";
 import {Errors} from "./libraries/Errors.sol";
 import {Roles} from "./libraries/Roles.sol";
@@ -85,7 +85,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
     mapping(bytes32 bankAndPayment => bool) private _usedPayments;
     uint64 private _count;
 
-    constructor(address members_) MemberMirror(members_) EIP712("scf EntrustedAccounts", "1") {}
+    constructor(address members_) MemberMirror(members_) TypedDomain("scf EntrustedAccounts") {}
 
     // ------------------------------------------------------------------ opening
 
@@ -596,5 +596,9 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         if (!_accounts[accountId].isLocked) revert Errors.Entrusted_NotLocked(accountId);
         if (stage >= _accounts[accountId].stages) revert Errors.Entrusted_UnknownStage(accountId, stage);
         return _stages[accountId][stage];
+    }
+
+    function _domainName() internal pure override returns (string memory) {
+        return "scf EntrustedAccounts";
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignedActs} from "./abstracts/SignedActs.sol";
+import {TypedDomain} from "./abstracts/TypedDomain.sol";
 import {IEvidenceLog} from "./interfaces/IEvidenceLog.sol";
 import {IMembers} from "./interfaces/IMembers.sol";
 import {Errors} from "./libraries/Errors.sol";
@@ -18,7 +18,7 @@ contract EvidenceLog is IEvidenceLog, SignedActs {
     uint40 private _anchoredAt;
     mapping(uint64 size => bytes32) private _roots;
 
-    constructor(address members_) EIP712("scf EvidenceLog", "1") {
+    constructor(address members_) TypedDomain("scf EvidenceLog") {
         members = IMembers(members_);
     }
 
@@ -54,5 +54,9 @@ contract EvidenceLog is IEvidenceLog, SignedActs {
     /// @inheritdoc IEvidenceLog
     function rootAt(uint64 size) external view returns (bytes32) {
         return _roots[size];
+    }
+
+    function _domainName() internal pure override returns (string memory) {
+        return "scf EvidenceLog";
     }
 }

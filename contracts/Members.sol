@@ -2,9 +2,9 @@
 pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {SignedActs} from "./abstracts/SignedActs.sol";
+import {TypedDomain} from "./abstracts/TypedDomain.sol";
 import {IMembers} from "./interfaces/IMembers.sol";
 import {Errors} from "./libraries/Errors.sol";
 import {Roles} from "./libraries/Roles.sol";
@@ -59,7 +59,7 @@ contract Members is IMembers, SignedActs {
 
     /// @param operators externally owned accounts or ERC-1271 accounts, at most 16
     /// @param threshold_ how many of them an act needs; at least two
-    constructor(address[] memory operators, uint8 threshold_) EIP712("scf Members", "1") {
+    constructor(address[] memory operators, uint8 threshold_) TypedDomain("scf Members") {
         _setOperators(operators, threshold_);
     }
 
@@ -266,7 +266,7 @@ contract Members is IMembers, SignedActs {
 
     /// @dev One act a nonce; the struct hash already holds the nonce it is for.
     function _requireAct(bytes32 structHash, bytes[] calldata signatures) private {
-        requireQuorum(_hashTypedDataV4(structHash), signatures);
+        requireQuorum(_hashTypedData(structHash), signatures);
         ++_quorumNonce;
     }
 
@@ -337,5 +337,9 @@ contract Members is IMembers, SignedActs {
 
     function _hash(Enrolment calldata e) private pure returns (bytes32) {
         return keccak256(abi.encode(ENROLMENT_TYPEHASH, e));
+    }
+
+    function _domainName() internal pure override returns (string memory) {
+        return "scf Members";
     }
 }

@@ -1,8 +1,8 @@
 // SPDX-License-Identifier: Apache-2.0
 pragma solidity 0.8.30;
 
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {MemberMirror} from "./abstracts/MemberMirror.sol";
+import {TypedDomain} from "./abstracts/TypedDomain.sol";
 import {IReceivables} from "./interfaces/IReceivables.sol";
 import {Errors} from "./libraries/Errors.sol";
 import {Intents} from "./libraries/Intents.sol";
@@ -48,6 +48,8 @@ contract Receivables is IReceivables, MemberMirror {
 
     uint256 private constant HOUR = 1 hours;
     uint256 private constant MAX_CHILDREN = type(uint16).max;
+    uint256 private constant ANY_INDEX = type(uint256).max;
+    uint256 private constant ONE_CHILD = 1 << 224; // in a note's word
     uint8 private constant REFUSED = 1;
     uint8 private constant WITHDRAWN = 2;
     uint8 private constant LAPSED = 3;
@@ -66,16 +68,14 @@ contract Receivables is IReceivables, MemberMirror {
     mapping(uint256 noteId => uint256) private _movedFrom; // written for MOVED notes alone
     uint64 private _count;
 
-    constructor(address members_) MemberMirror(members_) EIP712("scf Receivables", "1") {}
+    constructor(address members_) MemberMirror(members_) TypedDomain("scf Receivables") {}
 
     // ------------------------------------------------------------------ issue, accept, return
 
     /// @inheritdoc IReceivables
     function issue(Issue calldata i, bytes calldata signature) external returns (uint256 noteId) {
         uint256 word = _goodWord(i.obligor, Roles.OBLIGOR);
-        if (signature.length == 0) _requireCaller(word.key());
-        else _requireSignature(word.key(), Intents.issue(i), signature);
-        _requireInTime(i.deadline);
+        _requireAct(word.key(), Intents.issue(i), i.deadline, signature);
         if (word.isHalted()) revert Errors.Receivables_ObligorHalted(i.obligor);
         _goodWord(i.creditor, 0);
         if (
@@ -105,13 +105,13 @@ contract Receivables is IReceivables, MemberMirror {
 
     /// @inheritdoc IReceivables
     function acceptMany(uint256[] calldata noteIds, uint40 deadline, bytes calldata signature) external {
-        if (noteIds.length == 0) revert Errors.Receivables_LengthMismatch();
+        if (noteIds.length == 0) _refuseLength();
         address holder = _known(noteIds[0]).holder();
         _requireAct(_keyOf(holder), Intents.acceptMany(noteIds, deadline), deadline, signature);
         _goodWord(holder, 0);
         for (uint256 i; i < noteIds.length; ++i) {
             uint256 note = _known(noteIds[i]);
-            if (note.holder() != holder) revert Errors.Receivables_OtherHolder(noteIds[i]);
+            if (note.holder() != holder) _refuseHolder(noteIds[i]);
             _acceptOffer(noteIds[i], note);
         }
     }
@@ -128,7 +128,7 @@ contract Receivables is IReceivables, MemberMirror {
     ) external {
         uint256 noteId = Notes.id(receivableId, parentId, childIndex, evidence);
         uint256 note = _known(noteId);
-        if (note.flags() & Notes.OFFERED == 0) revert Errors.Receivables_NotOffered(noteId);
+        if (note.flags() & Notes.OFFERED == 0) _refuseUnoffered(noteId);
         _requireAct(_keyOf(note.holder()), Intents.refuse(noteId, reason, deadline), deadline, signature);
         _giveBack(receivableId, parentId, noteId, note, REFUSED, reason);
     }
@@ -145,7 +145,7 @@ contract Receivables is IReceivables, MemberMirror {
         uint256 noteId = Notes.id(receivableId, parentId, childIndex, evidence);
         uint256 note = _known(noteId);
         if (note.flags() & (Notes.OFFERED | Notes.LOCKED) != Notes.OFFERED) {
-            revert Errors.Receivables_NotOffered(noteId);
+            _refuseUnoffered(noteId);
         }
         address giver = parentId == 0 ? _receivables[receivableId].terms.obligor() : _notes[parentId].holder();
         _requireAct(_keyOf(giver), Intents.withdraw(noteId, deadline), deadline, signature);
@@ -156,7 +156,7 @@ contract Receivables is IReceivables, MemberMirror {
     function lapse(uint64 receivableId, uint256 parentId, uint256 childIndex, bytes32 evidence) external {
         uint256 noteId = Notes.id(receivableId, parentId, childIndex, evidence);
         uint256 note = _known(noteId);
-        if (note.flags() & Notes.PENDING == 0) revert Errors.Receivables_NotOffered(noteId);
+        if (note.flags() & Notes.PENDING == 0) _refuseUnoffered(noteId);
         _requireOver(noteId, note, _receivables[receivableId].terms);
         _giveBack(receivableId, parentId, noteId, note, LAPSED, 0);
     }
@@ -164,18 +164,65 @@ contract Receivables is IReceivables, MemberMirror {
     // ------------------------------------------------------------------ pass
 
     /// @inheritdoc IReceivables
+    /// @dev The path everybody takes, so it looks at all conditions at once; where one fails, the slow functions say
+    /// which. Fields are read as they were sent: a word too wide for its field cannot do harm, because the index must
+    /// equal the note's, an amount or time too large is refused, and a recipient of more than 160 bits is no member.
     function pass(Pass calldata p, bytes calldata signature) external returns (uint256 noteId) {
-        uint256 parentId = p.parentId;
-        uint256 parent = _notes[parentId];
-        uint256 word = _words[parent.holder()];
-        if (signature.length == 0) _requireCaller(word.key());
-        else _requireSignature(word.key(), Intents.pass(p), signature);
-        _requireInTime(p.deadline);
+        uint256 parent;
+        uint256 slot;
+        uint256 word;
+        assembly ("memory-safe") {
+            mstore(0x00, calldataload(p))
+            mstore(0x20, _notes.slot)
+            slot := keccak256(0x00, 0x40)
+            parent := sload(slot)
+            mstore(0x00, shr(96, shl(96, parent)))
+            mstore(0x20, _words.slot)
+            word := sload(keccak256(0x00, 0x40))
+        }
         uint256 terms;
-        (parent, terms) = _spendable(parentId, parent, word, p.childIndex);
-        uint256 offer = p.to == parent.holder() ? 0 : _offer(terms, p.offerUntil);
-        noteId = _passOne(parentId, parent, terms, p.to, p.amount, p.evidence, offer);
-        _notes[parentId] = parent.spend(p.amount);
+        uint256 failed;
+        if (signature.length != 0) {
+            _requireSignature(address(uint160(word)), Intents.pass(p), signature);
+        } else {
+            assembly ("memory-safe") {
+                failed := shl(96, xor(word, caller()))
+            }
+            if (failed != 0) revert Errors.NotAuthorised(address(uint160(word)));
+        }
+        assembly ("memory-safe") {
+            mstore(0x00, shr(192, calldataload(p)))
+            mstore(0x20, _receivables.slot)
+            terms := sload(keccak256(0x00, 0x40))
+            mstore(0x00, shr(96, shl(96, terms)))
+            mstore(0x20, _words.slot)
+            failed := and(byte(3, sload(keccak256(0x00, 0x40))), 4) // obligor HALTED
+            failed := or(failed, and(byte(3, word), 3)) // holder SUSPENDED, BLACKLISTED
+            failed := or(failed, and(byte(0, parent), 39)) // PENDING, FROZEN
+            failed := or(failed, xor(and(shr(224, parent), 0xffff), calldataload(add(p, 0x20)))) // childIndex
+            failed := or(failed, xor(byte(2, terms), 2)) // OPEN
+            failed := or(failed, gt(timestamp(), calldataload(add(p, 0xc0)))) // deadline
+        }
+        if (failed != 0) {
+            _requireInTime(p.deadline);
+            parent = _spendableAfterAll(p.parentId, parent, word, p.childIndex, terms);
+        }
+        uint256 offer;
+        assembly ("memory-safe") {
+            word := calldataload(add(p, 0x40)) // to
+            failed := calldataload(add(p, 0x60)) // amount
+            // as in _offer
+            let until := calldataload(add(p, 0xa0))
+            offer := sub(div(until, 3600), and(shr(200, terms), 0xffffff))
+            let late := or(gt(offer, 0xffff), mod(until, 3600))
+            late := or(late, or(gt(until, and(shr(160, terms), 0xffffffff)), iszero(gt(until, timestamp()))))
+            offer := mul(iszero(late), or(shl(224, or(offer, 0x1000000)), until))
+        }
+        if (offer == 0) _refuseOffer(terms, p.offerUntil);
+        noteId = _passOne(p.evidence, p.parentId, parent, terms, word, failed, offer);
+        assembly ("memory-safe") {
+            sstore(slot, add(sub(parent, shl(160, failed)), shl(224, 1)))
+        }
     }
 
     /// @inheritdoc IReceivables
@@ -183,9 +230,11 @@ contract Receivables is IReceivables, MemberMirror {
         (uint256 parent, uint256 terms) = _startMany(p, signature);
         uint256 offer = _offer(terms, p.offerUntil);
         for (uint256 i; i < p.to.length; ++i) {
-            uint64 amount = p.amounts[i];
-            _passOne(p.parentId, parent, terms, p.to[i], amount, p.evidence[i], offer);
-            parent = parent.spend(amount);
+            uint256 amount = p.amounts[i];
+            _passOne(p.evidence[i], p.parentId, parent, terms, uint160(p.to[i]), amount, offer);
+            unchecked {
+                parent = parent - (amount << 160) + ONE_CHILD;
+            }
         }
         _notes[p.parentId] = parent;
     }
@@ -195,15 +244,13 @@ contract Receivables is IReceivables, MemberMirror {
         uint256 parentId = p.parentId;
         uint256 parent = _notes[parentId];
         uint256 word = _words[parent.holder()];
-        if (signature.length == 0) _requireCaller(word.key());
-        else _requireSignature(word.key(), Intents.massPass(p), signature);
-        _requireInTime(p.deadline);
+        _requireAct(word.key(), Intents.massPass(p), p.deadline, signature);
         uint256 terms;
         (parent, terms) = _spendable(parentId, parent, word, p.childIndex);
         uint256 sum = uint64(p.root);
         if (p.count == 0 || p.count > SumTree.MAX_LEAVES) revert Errors.Receivables_BadTree();
         _requireAmount(parentId, parent, terms, sum);
-        if (parent.tier() >= terms.maxTier()) revert Errors.Receivables_TooDeep(parentId);
+        if (parent.tier() >= terms.maxTier()) _refuseDepth(parentId);
         massId = Notes.id(parentId >> 192, parentId, p.childIndex, p.evidence);
         _put(
             massId,
@@ -261,7 +308,7 @@ contract Receivables is IReceivables, MemberMirror {
         uint40 deadline,
         bytes calldata bankSignature
     ) external {
-        if (_notes[noteId].flags() & Notes.LOCKED == 0) revert Errors.Receivables_NotOffered(noteId);
+        if (_notes[noteId].flags() & Notes.LOCKED == 0) _refuseUnoffered(noteId);
         address bank = address(uint160(_locks[noteId]));
         _requireAct(
             _goodWord(bank, Roles.BANK).key(),
@@ -285,11 +332,11 @@ contract Receivables is IReceivables, MemberMirror {
         address bank = members.payingBankOf(obligor);
         uint256 word = _goodWord(bank, Roles.BANK);
         _requireAct(word.key(), Intents.payment(p), p.deadline, bankSignature);
-        if (word.organisation() == _words[obligor].organisation()) revert Errors.Receivables_NotIndependent(bank);
+        if (word.organisation() == _words[obligor].organisation()) _refuseDependent(bank);
         if (terms.status() != Terms.OPEN) {
             _refuseStatus(p.receivableId, terms);
         }
-        if (p.round != sums.rounds()) revert Errors.Receivables_WrongRound(p.round, uint16(sums.rounds()));
+        if (p.round != sums.rounds()) _refuseRound(p.receivableId, p.round);
         uint256 outstanding = sums.outstanding();
         if (p.principal > outstanding || (p.principal == 0 && p.interest == 0)) revert Errors.Receivables_BadPayment();
         if (p.principal < outstanding && block.timestamp < terms.maturity()) {
@@ -314,13 +361,39 @@ contract Receivables is IReceivables, MemberMirror {
     /// @inheritdoc IReceivables
     function settleMany(uint64 receivableId, uint16 round, uint256[] calldata noteIds) external {
         Tally memory t = _openTally(receivableId, round);
+        // The usual case: the one payment of the whole debt, without interest, so every note gets its amount.
+        uint256 plainLeft = round == 0 && t.principal == t.base && t.interest == 0 ? t.principalLeft : 0;
+        bytes32 topic = Settled.selector;
+        uint256 sum;
         for (uint256 i; i < noteIds.length; ++i) {
             uint256 noteId = noteIds[i];
             if (noteId >> 192 != receivableId) revert Errors.Receivables_OtherReceivable(noteId);
-            uint256 note = _notes[noteId];
+            uint256 note;
+            assembly ("memory-safe") {
+                mstore(0x00, noteId)
+                mstore(0x20, _notes.slot)
+                let slot := keccak256(0x00, 0x40)
+                note := sload(slot)
+                let amount := and(shr(160, note), 0xffffffffffffffff)
+                // no children, neither PENDING nor FROZEN nor LEAF, and something to pay
+                if iszero(or(or(and(byte(0, note), 167), and(shr(224, note), 0xffff)), iszero(amount))) {
+                    if iszero(gt(amount, sub(plainLeft, sum))) {
+                        sum := add(sum, amount)
+                        sstore(slot, 0)
+                        mstore(0x00, amount)
+                        mstore(0x20, 0)
+                        log4(0x00, 0x40, topic, noteId, shr(96, shl(96, note)), 0)
+                        note := 0
+                    }
+                }
+            }
+            if (note == 0) continue;
             if (note.flags() & Notes.PENDING != 0) _refuseMove(noteId, note.flags());
-            _settle(t, noteId, note, note.holder());
+            plainLeft = _settleBetween(t, noteId, note, plainLeft, sum);
+            sum = 0;
         }
+        t.principalLeft -= sum;
+        t.baseLeft -= sum;
         _closeTally(receivableId, t);
     }
 
@@ -335,7 +408,7 @@ contract Receivables is IReceivables, MemberMirror {
         uint256 noteId = Notes.id(receivableId, parentId, childIndex, evidence);
         uint256 note = _known(noteId);
         uint256 flags = note.flags();
-        if (flags & Notes.PENDING == 0) revert Errors.Receivables_NotOffered(noteId);
+        if (flags & Notes.PENDING == 0) _refuseUnoffered(noteId);
         uint256 terms = _receivables[receivableId].terms;
         // A plain offer ends with the payment. A lock or a mass pass keeps its time: the financier may have paid
         // already, and the recipients of a mass pass have a right to their proof.
@@ -367,12 +440,12 @@ contract Receivables is IReceivables, MemberMirror {
         _requireQuorum(Intents.forcedTransfer(noteId, to, reason, _quorumNonce++), signatures);
         uint256 note = _known(noteId);
         if (note.flags() & Notes.PENDING != 0) _refuseMove(noteId, note.flags());
-        if (to == note.holder()) revert Errors.Receivables_OtherHolder(noteId);
-        if (note.amount() == 0) revert Errors.Receivables_NothingToReturn(noteId);
+        if (to == note.holder()) _refuseHolder(noteId);
+        if (note.amount() == 0) _refuseEmpty(noteId);
         _goodWord(to, 0);
         uint256 childIndex = note.children();
         if (childIndex == MAX_CHILDREN) _refuseIndex(noteId, childIndex);
-        if (note.tier() == type(uint8).max) revert Errors.Receivables_TooDeep(noteId);
+        if (note.tier() == type(uint8).max) _refuseDepth(noteId);
         childId = Notes.id(noteId >> 192, noteId, childIndex, reason);
         uint256 flags;
         if (_receivables[noteId >> 192].sums.rounds() != 0) {
@@ -570,6 +643,42 @@ contract Receivables is IReceivables, MemberMirror {
         revert Errors.Receivables_WrongChildIndex(noteId, expected);
     }
 
+    function _refuseUnoffered(uint256 noteId) private pure {
+        revert Errors.Receivables_NotOffered(noteId);
+    }
+
+    function _refuseEmpty(uint256 noteId) private pure {
+        revert Errors.Receivables_NothingToReturn(noteId);
+    }
+
+    function _refuseDependent(address member) private pure {
+        revert Errors.Receivables_NotIndependent(member);
+    }
+
+    function _refuseDepth(uint256 noteId) private pure {
+        revert Errors.Receivables_TooDeep(noteId);
+    }
+
+    function _refuseProof(uint256 massId, uint32 leaf) private pure {
+        revert Errors.Receivables_BadProof(massId, leaf);
+    }
+
+    function _refuseLength() private pure {
+        revert Errors.Receivables_LengthMismatch();
+    }
+
+    function _refuseRound(uint256 receivableId, uint256 round) private view {
+        revert Errors.Receivables_WrongRound(uint16(round), uint16(_receivables[receivableId].sums.rounds()));
+    }
+
+    function _refuseHolder(uint256 noteId) private pure {
+        revert Errors.Receivables_OtherHolder(noteId);
+    }
+
+    function _refuseMember(address member) private pure {
+        revert Errors.ERC7943CannotTransact(member);
+    }
+
     function _refuseReuse(bytes32 what) private pure {
         revert Errors.AlreadyUsed(what);
     }
@@ -580,36 +689,38 @@ contract Receivables is IReceivables, MemberMirror {
         _notes[noteId] = note;
     }
 
-    /// @dev The note as its holder may spend it now, and its terms. Acting on an offer accepts it.
+    /// @dev The note as its holder may spend it now, and its terms. The caller has checked the holder's key; time is
+    /// judged with the offer, which ends by maturity.
     function _spendable(uint256 noteId, uint256 note, uint256 word, uint256 childIndex)
         private
-        returns (uint256, uint256 terms)
+        returns (uint256, uint256)
     {
-        if (!word.isGood()) revert Errors.ERC7943CannotTransact(note.holder());
-        terms = _receivables[noteId >> 192].terms;
-        uint256 flags = note.flags();
-        if (flags & (Notes.LOCKED | Notes.FROZEN | Notes.MASS) != 0) {
-            _refuseMove(noteId, flags);
-        }
-        if (flags & Notes.OFFERED != 0) {
+        uint256 terms = _receivables[noteId >> 192].terms;
+        return (_spendableAfterAll(noteId, note, word, childIndex, terms), terms);
+    }
+
+    /// @dev Acting on an offer accepts it.
+    function _spendableAfterAll(uint256 noteId, uint256 note, uint256 word, uint256 childIndex, uint256 terms)
+        private
+        returns (uint256)
+    {
+        if (!word.isGood()) _refuseMember(note.holder());
+        if (note.flags() & (Notes.PENDING | Notes.FROZEN) != 0) {
+            if (note.flags() & Notes.MASS != 0) _refuseMove(noteId, note.flags());
             note = _acceptOffer(noteId, note);
         } else if (terms.status() != Terms.OPEN) {
             _refuseStatus(noteId >> 192, terms);
         }
-        if (block.timestamp >= terms.maturity()) revert Errors.Receivables_Matured(uint64(noteId >> 192));
         if (_words[terms.obligor()].isHalted()) revert Errors.Receivables_ObligorHalted(terms.obligor());
-        uint256 children = note.children();
-        if (children == MAX_CHILDREN || (childIndex != children && childIndex != type(uint256).max)) {
-            _refuseIndex(noteId, children);
-        }
-        return (note, terms);
+        if (note.children() != childIndex && childIndex != ANY_INDEX) _refuseIndex(noteId, note.children());
+        return note;
     }
 
     /// @dev An offer becomes its holder's; the root's acceptance makes the receivable live.
     function _acceptOffer(uint256 noteId, uint256 note) private returns (uint256) {
         uint256 flags = note.flags();
-        if (flags & Notes.OFFERED == 0) revert Errors.Receivables_NotOffered(noteId);
         if (flags & (Notes.LOCKED | Notes.FROZEN) != 0) _refuseMove(noteId, flags);
+        if (flags & Notes.OFFERED == 0) _refuseUnoffered(noteId);
         uint256 terms = _receivables[noteId >> 192].terms;
         _requireStillOpen(noteId, note, terms);
         if (note.tier() == 1) {
@@ -632,30 +743,69 @@ contract Receivables is IReceivables, MemberMirror {
         _requireInTime(p.deadline);
         uint256 count = p.to.length;
         if (count == 0 || count != p.amounts.length || count != p.evidence.length) {
-            revert Errors.Receivables_LengthMismatch();
+            _refuseLength();
         }
         return _spendable(p.parentId, parent, word, p.childIndex);
     }
 
-    /// @dev Checks, writes and tells one child; the caller takes its amount from the parent. `offer` is 0 for a pass
-    /// to oneself, else the deadline in seconds << 16 | in hours after the hour of issue.
+    /// @dev Checks, writes and tells one child; the caller takes its amount from the parent. `offer` comes from `_offer`.
+    /// One look at all conditions: the recipient is a member in good standing, the amount is there and surely large enough, the child is not too
+    /// deep, an index is left, the id is new. Where one fails, `_requirePassable` says why, or finds that the amount is
+    /// large enough after all.
     function _passOne(
+        bytes32 evidence,
         uint256 parentId,
         uint256 parent,
         uint256 terms,
-        address to,
-        uint64 amount,
-        bytes32 evidence,
+        uint256 to,
+        uint256 amount,
         uint256 offer
     ) private returns (uint256 noteId) {
-        if (!_words[to].isGood()) revert Errors.ERC7943CannotTransact(to);
+        bytes32 topic = Passed.selector;
+        uint256 failed;
+        assembly ("memory-safe") {
+            mstore(0x00, to)
+            mstore(0x20, _words.slot)
+            let word := sload(keccak256(0x00, 0x40))
+            let index := and(shr(224, parent), 0xffff)
+            failed := or(iszero(word), and(byte(3, word), 3)) // SUSPENDED, BLACKLISTED
+            failed := or(failed, gt(amount, and(shr(160, parent), 0xffffffffffffffff)))
+            failed := or(failed, iszero(shr(byte(7, terms), amount))) // bits of the smallest amount
+            failed := or(failed, iszero(lt(byte(1, parent), byte(3, terms)))) // tier, deepest tier
+            failed := or(failed, eq(index, 0xffff))
+            offer := mul(offer, gt(shl(96, xor(to, parent)), 0)) // to oneself: no offer
+            let m := mload(0x40) // put back below
+            mstore(0x00, parentId)
+            mstore(0x20, index)
+            mstore(0x40, evidence)
+            noteId := or(shl(192, shr(192, parentId)), shr(64, shl(64, keccak256(0x00, 0x60))))
+            mstore(0x00, noteId)
+            mstore(0x20, _notes.slot)
+            let slot := keccak256(0x00, 0x40)
+            failed := or(failed, shl(64, sload(slot))) // id in use
+            word := or(or(to, shl(160, amount)), shl(240, add(byte(1, parent), 1)))
+            sstore(slot, or(word, shl(224, shr(224, offer))))
+            mstore(0x00, index)
+            mstore(0x20, amount)
+            mstore(0x60, and(offer, 0xffffffffff))
+            log4(0x00, 0x80, topic, parentId, noteId, to)
+            mstore(0x40, m)
+            mstore(0x60, 0)
+        }
+        if (failed != 0) {
+            if (failed >> 64 != 0) revert Errors.Receivables_NoteExists(noteId);
+            _requirePassable(parentId, parent, terms, to, amount);
+        }
+    }
+
+    function _requirePassable(uint256 parentId, uint256 parent, uint256 terms, uint256 to, uint256 amount)
+        private
+        view
+    {
+        if (to >> 160 != 0 || !_words[address(uint160(to))].isGood()) _refuseMember(address(uint160(to)));
         _requireAmount(parentId, parent, terms, amount);
-        if (parent.tier() >= terms.maxTier()) revert Errors.Receivables_TooDeep(parentId);
+        if (parent.tier() >= terms.maxTier()) _refuseDepth(parentId);
         if (parent.children() == MAX_CHILDREN) _refuseIndex(parentId, MAX_CHILDREN);
-        if (to == parent.holder()) offer = 0;
-        noteId = Notes.id(parentId >> 192, parentId, parent.children(), evidence);
-        _put(noteId, Notes.pack(to, amount, uint16(offer), parent.tier() + 1, offer == 0 ? 0 : Notes.OFFERED));
-        emit Passed(parentId, noteId, to, uint16(parent.children()), amount, evidence, uint40(offer >> 16));
     }
 
     /// @dev The second word of the terms is read only for amounts so small that it matters.
@@ -669,17 +819,27 @@ contract Receivables is IReceivables, MemberMirror {
 
     // ------------------------------------------------------------------ inside: offers and their time
 
-    function _offer(uint256 terms, uint40 offerUntil) private view returns (uint256) {
-        return (uint256(offerUntil) << 16) | _offerHours(terms, offerUntil);
+    /// @dev An offer's deadline, checked, as a note holds it (hours after the hour of issue << 224 | OFFERED << 248), and
+    /// in seconds in the low bits. The hours are never 0, because the deadline lies ahead.
+    function _offer(uint256 terms, uint256 offerUntil) private view returns (uint256 offer) {
+        uint256 failed;
+        assembly ("memory-safe") {
+            offer := sub(div(offerUntil, 3600), and(shr(200, terms), 0xffffff))
+            failed := or(gt(offer, 0xffff), mod(offerUntil, 3600))
+            failed := or(failed, gt(offerUntil, and(shr(160, terms), 0xffffffff))) // maturity
+            failed := or(failed, iszero(gt(offerUntil, timestamp())))
+            offer := or(shl(224, or(offer, 0x1000000)), offerUntil)
+        }
+        if (failed != 0) _refuseOffer(terms, offerUntil);
     }
 
-    /// @dev Hours after the hour of issue; never 0, because the deadline lies ahead.
-    function _offerHours(uint256 terms, uint40 offerUntil) private view returns (uint256 hoursAfter) {
-        if (offerUntil <= block.timestamp || offerUntil % HOUR != 0 || offerUntil > terms.maturity()) {
-            revert Errors.Receivables_BadOffer(offerUntil);
-        }
-        hoursAfter = offerUntil / HOUR - terms.issuedHour();
-        if (hoursAfter > type(uint16).max) revert Errors.Receivables_BadOffer(offerUntil);
+    function _refuseOffer(uint256 terms, uint256 offerUntil) private view {
+        if (block.timestamp >= terms.maturity()) revert Errors.Receivables_Matured();
+        revert Errors.Receivables_BadOffer(uint40(offerUntil));
+    }
+
+    function _offerHours(uint256 terms, uint256 offerUntil) private view returns (uint256) {
+        return uint16(_offer(terms, offerUntil) >> 224);
     }
 
     function _deadlineOf(uint256 note, uint256 terms) private pure returns (uint256) {
@@ -707,7 +867,7 @@ contract Receivables is IReceivables, MemberMirror {
     ) private {
         uint256 amount = note.amount();
         if (note.flags() & Notes.FROZEN != 0) _refuseMove(noteId, note.flags());
-        if (amount == 0) revert Errors.Receivables_NothingToReturn(noteId);
+        if (amount == 0) _refuseEmpty(noteId);
         _notes[noteId] = note.emptied();
         uint256 sums = _receivables[receivableId].sums;
         if (parentId == 0) {
@@ -774,7 +934,7 @@ contract Receivables is IReceivables, MemberMirror {
         returns (uint256 noteId)
     {
         uint256 terms;
-        (parent, terms) = _spendable(quote.parentId, parent, word, type(uint256).max);
+        (parent, terms) = _spendable(quote.parentId, parent, word, ANY_INDEX);
         _requireAmount(quote.parentId, parent, terms, quote.amount);
         noteId = Notes.id(quote.parentId >> 192, quote.parentId, parent.children(), quote.evidence);
         uint256 flags = Notes.OFFERED | Notes.LOCKED | (quote.recourse ? Notes.RECOURSE : 0);
@@ -816,8 +976,8 @@ contract Receivables is IReceivables, MemberMirror {
             revert Errors.Receivables_BadQuote();
         }
         uint32 organisation = holderWord.organisation();
-        if (financier.organisation() == organisation) revert Errors.Receivables_NotIndependent(quote.financier);
-        if (bank.organisation() == organisation) revert Errors.Receivables_NotIndependent(quote.payingBank);
+        if (financier.organisation() == organisation) _refuseDependent(quote.financier);
+        if (bank.organisation() == organisation) _refuseDependent(quote.payingBank);
     }
 
     // ------------------------------------------------------------------ inside: mass pass
@@ -846,9 +1006,9 @@ contract Receivables is IReceivables, MemberMirror {
         uint256 commitment = _commitments[massId];
         uint256 count = uint32(commitment);
         uint256 depth = SumTree.depthOf(count);
-        if (leaf >= count || proof.length != depth) revert Errors.Receivables_BadProof(massId, leaf);
+        if (leaf >= count || proof.length != depth) _refuseProof(massId, leaf);
         (uint256 root, bool ok) = SumTree.root(SumTree.leaf(depth, leaf, to, amount), leaf, proof);
-        if (!ok || _commitment(root, count) != commitment) revert Errors.Receivables_BadProof(massId, leaf);
+        if (!ok || _commitment(root, count) != commitment) _refuseProof(massId, leaf);
         return keccak256(abi.encode(root, leaf));
     }
 
@@ -871,9 +1031,7 @@ contract Receivables is IReceivables, MemberMirror {
         Round storage r = _rounds[_roundKey(receivableId, round)];
         uint256 pot = r.pot;
         if (pot == 0) {
-            revert Errors.Receivables_WrongRound(
-                uint16(round), uint16(_receivables[receivableId].sums.rounds())
-            );
+            _refuseRound(receivableId, round);
         }
         uint256 left = r.left;
         t.number = round;
@@ -897,6 +1055,17 @@ contract Receivables is IReceivables, MemberMirror {
         Round storage r = _rounds[_roundKey(receivableId, t.number)];
         r.pot = (r.pot << 64 >> 64) | (t.baseLeft << 192);
         r.left = (r.left >> 128 << 128) | t.principalLeft | (t.interestLeft << 64);
+    }
+
+    /// @dev One note on the long way, between others on the short one.
+    function _settleBetween(Tally memory t, uint256 noteId, uint256 note, uint256 plainLeft, uint256 sum)
+        private
+        returns (uint256)
+    {
+        t.principalLeft -= sum;
+        t.baseLeft -= sum;
+        _settle(t, noteId, note, note.holder());
+        return plainLeft == 0 ? 0 : t.principalLeft;
     }
 
     /// @dev Pays one note its share of the round. Already settled: nothing. Frozen: held, the others go on.
@@ -967,5 +1136,9 @@ contract Receivables is IReceivables, MemberMirror {
             i.document,
             i.offerUntil
         );
+    }
+
+    function _domainName() internal pure override returns (string memory) {
+        return "scf Receivables";
     }
 }

@@ -34,6 +34,6 @@ abstract contract MemberMirror is SignedActs {
     }
 
     function _requireQuorum(bytes32 structHash, bytes[] calldata signatures) internal view {
-        members.requireQuorum(_hashTypedDataV4(structHash), signatures);
+        members.requireQuorum(_hashTypedData(structHash), signatures);
     }
 }

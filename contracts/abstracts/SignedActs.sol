@@ -2,12 +2,12 @@
 pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
-import {EIP712} from "@openzeppelin/contracts/utils/cryptography/EIP712.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
 import {Errors} from "../libraries/Errors.sol";
+import {TypedDomain} from "./TypedDomain.sol";
 
 /// @title SignedActs: each party signs its own act, anyone may relay it.
-abstract contract SignedActs is EIP712 {
+abstract contract SignedActs is TypedDomain {
     /// @dev An empty signature means that the key itself calls.
     function _requireAct(address key, bytes32 structHash, uint40 deadline, bytes calldata signature) internal view {
         _requireInTime(deadline);
@@ -25,7 +25,7 @@ abstract contract SignedActs is EIP712 {
 
     /// @dev ECDSA first: a contract's code is only asked when recovery does not give the key.
     function _requireSignature(address key, bytes32 structHash, bytes calldata signature) internal view {
-        bytes32 digest = _hashTypedDataV4(structHash);
+        bytes32 digest = _hashTypedData(structHash);
         if (key == address(0)) revert Errors.NotAuthorised(key);
         if (signature.length == 65) {
             (address signer,,) = ECDSA.tryRecover(

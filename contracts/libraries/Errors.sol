@@ -40,7 +40,7 @@ library Errors {
     error Receivables_LimitExceeded(address obligor, uint256 wanted, uint64 limit);
     error Receivables_ObligorHalted(address obligor);
     error Receivables_WrongStatus(uint64 receivableId, uint8 status);
-    error Receivables_Matured(uint64 receivableId);
+    error Receivables_Matured();
     error Receivables_NotMatured(uint64 receivableId);
     error Receivables_WrongChildIndex(uint256 noteId, uint256 expected);
     error Receivables_AmountExceeded(uint256 noteId, uint256 wanted, uint256 available);

@@ -2,7 +2,7 @@
 pragma solidity 0.8.30;
 
 /// @title Terms: what a receivable says, in two words.
-/// @dev First word, all a pass needs, low bits first: obligor 160 | maturity 34 | least bits 6 | hour of issue 24 |
+/// @dev First word, all a pass needs, low bits first: obligor 160 | maturity 32 | least bits 8 | hour of issue 24 |
 /// deepest tier 8 | status 8 | currency 16. `least bits` is the bit length of the smallest amount: an amount of more
 /// bits is large enough without a look at the second word.
 /// Second word: face 64 | outstanding 64 | paid 64 | smallest amount 48 | rounds 16.
@@ -14,7 +14,7 @@ library Terms {
     /// @dev added to the status once somebody reported the receivable as overdue
     uint256 internal constant REPORTED = 128;
 
-    uint256 internal constant MAX_MATURITY = (1 << 34) - 1;
+    uint256 internal constant MAX_MATURITY = type(uint32).max;
     uint256 private constant STATUS_MASK = uint256(0xff) << 232;
 
     function pack(
@@ -27,7 +27,7 @@ library Terms {
     ) internal pure returns (uint256) {
         uint256 bits;
         while (smallest_ >> bits != 0) ++bits;
-        return uint256(uint160(obligor_)) | (maturity_ << 160) | (bits << 194) | (issuedHour_ << 200)
+        return uint256(uint160(obligor_)) | (maturity_ << 160) | (bits << 192) | (issuedHour_ << 200)
             | (maxTier_ << 224) | (OFFERED << 232) | (currency_ << 240);
     }
 
@@ -36,11 +36,11 @@ library Terms {
     }
 
     function maturity(uint256 terms) internal pure returns (uint256) {
-        return (terms >> 160) & MAX_MATURITY;
+        return uint32(terms >> 160);
     }
 
     function leastBits(uint256 terms) internal pure returns (uint256) {
-        return (terms >> 194) & 63;
+        return uint8(terms >> 192);
     }
 
     function issuedHour(uint256 terms) internal pure returns (uint256) {

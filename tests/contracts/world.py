@@ -303,6 +303,38 @@ class World:
         self.do("Receivables", "passMany", values, signature, sender=signing.address(by) if direct else FUNDER)
         return [note_id(note >> 192, note, index + i, e) for i, e in enumerate(evidence)]
 
+    def pass_mass(
+        self,
+        note: int,
+        by: str,
+        root: int,
+        count: int,
+        until: int | None = None,
+        index: int | None = None,
+    ) -> int:
+        """Commit to all recipients at once; gives the mass note."""
+        values = (
+            note,
+            self.next_index(note) if index is None else index,
+            root,
+            count,
+            tag(("mass", note, root)),
+            self.offer_time() if until is None else until,
+            self.soon,
+        )
+        signature = self.sign(by, "Receivables", "MassPass", values)
+        return self._number(self.do("Receivables", "passMass", values, signature))
+
+    def materialise(
+        self, mass: int, leaf: int, to: str, amount: int, proof: Sequence[int], by: str | None = None
+    ) -> int:
+        """A recipient takes its note; gives it."""
+        until = self.soon
+        signature = self.sign(by or to, "Receivables", "Materialise", (mass, leaf, member(to), amount, until))
+        return self._number(
+            self.do("Receivables", "materialise", mass, leaf, member(to), amount, proof, until, signature)
+        )
+
     def quote(self, note: int, financier: str = "financier", amount: int = 0, **changes: Any) -> tuple[Any, ...]:
         """A quote as the struct's tuple; `changes` by field name."""
         amount = amount or self.note(note).amount
