@@ -127,13 +127,15 @@ class Desk:
         """Send calls, each under its own reference and at most once ever, then book what they caused.
 
         With `check`, a single call is tried first and a refusal costs nothing. Raises Problem with the reason; in a
-        batch the calls before and after a refused one stand.
+        batch the calls before and after a refused one stand, and the problem names the first one refused.
         """
         receipts = self._relayer.send(acts, check=check)
         self.follow()
         done = [self._done(reference, receipt) for (reference, _), receipt in zip(acts, receipts, strict=True)]
         for (reference, call), receipt in zip(acts, receipts, strict=True):
             if not receipt.succeeded:
+                if len(acts) == 1:
+                    self._relayer.check(call)  # says why
                 raise Problem("act_failed_on_ledger", act=call.function, reference=reference)
         return done
 
@@ -157,7 +159,7 @@ class Desk:
         answered = commands.recall(self.engine, key, caller, request)
         if answered is not None:
             return answered.reply
-        done = self.sent(commands.command_reference(key, caller))
+        done = self.sent(commands.command_reference(key, caller), build)
         if done is None:
             done = self._carry_out(key, caller, request, build)
         return commands.finish(self.engine, key, caller, reply(done))
@@ -172,19 +174,24 @@ class Desk:
         except Problem:
             # The same request may have come twice at once, and the effect of the other is what refuses this one.
             commands.recall(self.engine, key, caller, request)
-            done = self.sent(reference)
+            done = self.sent(reference, build)
             if done is None:
                 raise
             return done
 
-    def sent(self, reference: str) -> Done | None:
-        """What became of an act stored under `reference` before, sent now if it was not; None if never stored."""
+    def sent(self, reference: str, build: Callable[[], Call] | None = None) -> Done | None:
+        """What became of an act stored under `reference` before, sent now if it was not; None if never stored.
+
+        Raises Problem when the ledger refused it: with the reason, where `build` can give the call again.
+        """
         receipt = self._relayer.resend(reference)
         if receipt is None:
             return None
         self.follow()
         if not receipt.succeeded:
-            raise Problem("act_failed_on_ledger", act="?", reference=reference)
+            if build is not None:
+                self._relayer.check(build())
+            raise Problem("act_failed_on_ledger", act="-", reference=reference)
         return self._done(reference, receipt)
 
     def follow(self) -> Followed:
