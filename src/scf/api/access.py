@@ -11,6 +11,7 @@ import hmac
 import json
 import secrets
 import time
+from collections.abc import Mapping
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -90,7 +91,7 @@ class Sessions:
     def __init__(self, folder: Path) -> None:
         self._key = _session_key(folder)
 
-    def seal(self, content: dict[str, object]) -> str:
+    def seal(self, content: Mapping[str, object]) -> str:
         """`content` with the time it was sealed, signed."""
         body = base64.urlsafe_b64encode(json.dumps({**content, "at": int(time.time())}).encode()).decode()
         return f"{body}.{self._tag(body)}"

@@ -2,12 +2,15 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Collection, Iterable, Sequence
+from typing import Any
 
 from sqlmodel import Session, col, or_, select
 
+from scf.api.shapes import amount
 from scf.entrusted.models import Attestation, Duty, EntrustedAccount, Stage
-from scf.financing.models import FinancingAsk
+from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.parties.models import Member
 from scf.receivables.models import Dossier, Financing, Note, Receivable
 from scf.store.evidence import Evidence
@@ -111,3 +114,18 @@ def filed_by(session: Session, senders: Collection[str], *, limit: int = 50) -> 
     """Documents these senders brought, newest first."""
     query = select(Evidence).where(col(Evidence.sender).in_(senders))
     return session.exec(query.order_by(col(Evidence.leaf_index).desc()).limit(limit)).all()
+
+
+def price_shown(session: Session, quote_hash: str) -> dict[str, Any] | None:
+    """Every figure of a quote as it was signed; None for an unknown quote."""
+    offer = session.get(QuoteOffer, quote_hash)
+    if offer is None:
+        return None
+    raw: dict[str, Any] = json.loads(offer.price)
+    code = raw["currency"]
+    shown: dict[str, Any] = {name: amount(raw[f"{name}_minor"], code) for name in ("face", "discount", "fees", "net")}
+    shown["fee_list"] = [
+        {"code": fee["code"], "payee": fee["payee"], "amount": amount(fee["amount_minor"], code)} for fee in raw["fees"]
+    ]
+    names = ("rate_ppm", "apr_ppm", "effective_ppm", "days", "basis_days", "funded_on", "due_on", "pays_on")
+    return shown | {name: raw[name] for name in names}

@@ -1,0 +1,187 @@
+"""What each act asks a person for, and how the answers become the request the API takes too."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from decimal import Decimal, InvalidOperation
+from typing import Any
+
+from starlette.datastructures import FormData
+
+from scf.api.access import Caller
+from scf.kernel.problems import Problem
+from scf.web.i18n import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Field:
+    """One question. Kinds: text, words, money, date, rate, number, yes, who:ROLE, several:ROLE, papers, paper."""
+
+    name: str
+    label: str
+    kind: str
+    help: str = ""
+    required: bool = True
+
+
+_EVIDENCE = Field("evidence", N_("Documents behind it"), "papers", N_("Import the invoice and the delivery first."))
+_BANK_REFERENCE = Field("bank_reference", N_("Reference of the statement line"), "text")
+
+FORMS: Mapping[str, tuple[Field, ...]] = {
+    "issue": (
+        Field("creditor", N_("Who is owed"), "who:supplier"),
+        Field("amount", N_("Amount"), "money"),
+        Field("maturity", N_("To be paid on"), "date", N_("At most six calendar months from today.")),
+        _EVIDENCE,
+        Field("invoice_number", N_("Invoice number"), "text"),
+        Field("invoice_issued_on", N_("Invoice date"), "date"),
+        Field("invoice_amount", N_("Invoice amount"), "money"),
+        Field("order_reference", N_("Order number"), "text", required=False),
+        Field("delivered_on", N_("Delivered on"), "date", required=False),
+    ),
+    "accept": (),
+    "refuse": (Field("reason", N_("Why you refuse"), "words", N_("The giver can read it.")),),
+    "withdraw": (),
+    "pass": (
+        Field("to", N_("Who gets it"), "who:supplier"),
+        Field("amount", N_("Amount"), "money"),
+        _EVIDENCE,
+        Field("order_reference", N_("Order number"), "text", required=False),
+        Field("invoice_number", N_("Invoice number"), "text", required=False),
+    ),
+    "ask": (
+        Field("amount", N_("Amount"), "money"),
+        Field("invited", N_("Whom to ask"), "several:financier", N_("At least two, so that prices compete.")),
+        Field("single_reason", N_("Why only one"), "text", N_("Only when you ask a single one."), required=False),
+    ),
+    "payment": (
+        Field("principal", N_("Amount that arrived"), "money"),
+        Field("interest", N_("Of it late interest"), "money", required=False),
+        _BANK_REFERENCE,
+    ),
+    "quote": (
+        Field("rate_ppm", N_("Discount a year, in percent"), "rate", N_("For example 5.50")),
+        Field("fee", N_("Fee"), "money", N_("Leave empty for none."), required=False),
+        Field("paying_bank", N_("Bank that pays out"), "who:bank"),
+        Field("recourse", N_("With recourse to the holder"), "yes", required=False),
+        Field("entrusted_account", N_("Into entrusted account number"), "number", required=False),
+    ),
+    "accept_quote": (),
+    "register": (),
+    "complete_financing": (Field("registration", N_("Registration number"), "text"), _BANK_REFERENCE),
+    "confirm_locked": (_BANK_REFERENCE,),
+    "attest": (
+        Field("evidence", N_("Document you vouch for"), "paper"),
+        Field("up_to", N_("Amount it supports, in total"), "money"),
+    ),
+    "approve": (
+        Field("up_to", N_("Amount to release, in total"), "money"),
+        Field("decision", N_("Your reason"), "words"),
+    ),
+    "confirm_released": (
+        Field("amount", N_("Amount"), "money"),
+        Field("payment_id", N_("Payment order"), "text"),
+        _BANK_REFERENCE,
+    ),
+    "confirm_refunded": (
+        Field("amount", N_("Amount"), "money"),
+        Field("payment_id", N_("Payment order"), "text"),
+        _BANK_REFERENCE,
+    ),
+    "dispute": (Field("amount", N_("Amount to hold"), "money"), Field("reason", N_("Why"), "words")),
+}
+"""Questions by act. What the link already says (note, account, stage …) travels in hidden fields."""
+
+HIDDEN = ("note", "receivable", "ask", "quote", "account", "stage", "currency")
+CLAUSES: Mapping[str, tuple[str, ...]] = {
+    "issue": (
+        N_("We owe this amount for goods or services we received; the documents chosen show it."),
+        N_("We pay it on the date shown, in full, to whoever holds the notes then."),
+        N_("If we are late, our new issues are halted until it is cured, and late interest runs."),
+    ),
+    "accept": (
+        N_("This claim takes the place of the cash the giver owes me for the same amount."),
+        N_("It is paid on the date shown, by the payer shown, to whoever holds it then."),
+        N_("Once accepted this cannot be undone. I may refuse instead, and what I am owed stays owed."),
+    ),
+    "refuse": (N_("The value goes back to the giver; what they owe me stays owed in cash."),),
+    "pass": (
+        N_("The recipient gets this amount only by accepting; until then I can take the offer back."),
+        N_("The documents chosen show a real trade with the recipient, none of it a prepayment."),
+        N_("Once accepted, the amount passed on is no longer mine."),
+    ),
+    "quote": (
+        N_("This price is firm until it expires: if it is accepted, I pay it."),
+        N_("Everything the holder pays is in it; nothing else will be charged."),
+    ),
+    "accept_quote": (
+        N_("I saw the amount I receive, every fee, and the yearly rate with all costs."),
+        N_("I sell the amount shown; once the money has arrived, it is no longer mine and this cannot be undone."),
+        N_("If the money does not arrive before the lock ends, the note comes back to me."),
+    ),
+    "attest": (
+        N_("The document is as I received it from its source; I changed nothing."),
+        N_("It supports the amount shown, and I have no interest in the payee."),
+    ),
+    "approve": (
+        N_("I looked at the evidence of this stage and it fits what was agreed."),
+        N_("I know that a second person has to approve as well, and that the bank pays on it."),
+    ),
+    "payment": (N_("The money is on our books, on the statement line named."),),
+    "confirm_released": (N_("The payment was executed, on the statement line named."),),
+    "confirm_refunded": (N_("The refund was executed, on the statement line named."),),
+    "confirm_locked": (N_("The whole amount is in the locked account, on the statement line named."),),
+    "complete_financing": (N_("The net amount went out in full, and the claim is registered."),),
+}
+GENERAL_CLAUSE = N_("I read the sentence above, and it is what I want to sign.")
+
+
+def body_of(act: str, form: FormData, caller: Caller, gettext: Any) -> dict[str, Any]:
+    """The request behind a filled form. Raises Problem `form_field_missing` or `unreadable_amount`."""
+    currency = str(form.get("currency") or "CNY")
+    body: dict[str, Any] = {name: str(form[name]) for name in HIDDEN if form.get(name) and name != "currency"}
+    for field in FORMS[act]:
+        value = _answer(field, form, currency)
+        if value is None or value == []:
+            if field.required:
+                raise Problem("form_field_missing", field=gettext(field.label))
+            continue
+        body[field.name] = value
+    return _finish(act, body, caller)
+
+
+def _answer(field: Field, form: FormData, currency: str) -> Any:
+    if field.kind == "papers" or field.kind.startswith("several:"):
+        return [str(value) for value in form.getlist(field.name)]
+    plain = str(form.get(field.name) or "").strip()
+    if field.kind == "yes":
+        return bool(plain)
+    if not plain:
+        return None
+    if field.kind == "money":
+        return {"text": plain, "currency": currency}
+    if field.kind == "rate":
+        return _ppm(plain)
+    return plain
+
+
+def _ppm(percent: str) -> int:
+    """Parts per million of a percentage. Raises Problem `unreadable_amount`."""
+    try:
+        scaled = Decimal(percent.replace("%", "").strip()).scaleb(4)
+    except InvalidOperation as error:
+        raise Problem("unreadable_amount", text=percent[:40]) from error
+    if scaled != scaled.to_integral_value() or not 0 <= scaled <= 1_000_000:
+        raise Problem("unreadable_amount", text=percent[:40])
+    return int(scaled)
+
+
+def _finish(act: str, body: dict[str, Any], caller: Caller) -> dict[str, Any]:
+    if act == "issue":
+        body["obligor"] = caller.address
+    if act == "quote":
+        body["financier"] = caller.address
+        fee = body.pop("fee", None)
+        body["fees"] = [{"code": "handling", "payee": caller.name, "amount": fee}] if fee else []
+    return body

@@ -1,0 +1,144 @@
+"""What every page shares: templates in both languages, the caller, money and dates as people read them."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from importlib import resources
+from typing import Any
+
+from jinja2 import Environment, PackageLoader, StrictUndefined
+from markupsafe import Markup
+from starlette.requests import Request
+from starlette.responses import HTMLResponse, RedirectResponse, Response
+
+from scf.api.access import Caller, Sessions, current, same_origin
+from scf.api.language import language_of
+from scf.app import App
+from scf.kernel.dates import day_of
+from scf.kernel.money import format_money
+from scf.kernel.problems import Problem
+from scf.parties.service import Role
+from scf.web import words
+from scf.web.i18n import translations
+
+DEFAULT_LANGUAGE = "zh-CN"
+
+
+class SignInFirst(Exception):
+    """Nobody is signed in where a page needs somebody; the answer is the way to the sign-in page."""
+
+
+class Pages:
+    """Renders pages of one installation."""
+
+    def __init__(self, app: App, sessions: Sessions) -> None:
+        self.app = app
+        self.sessions = sessions
+        self._environments = {language: _environment(language) for language in ("zh-CN", "en")}
+
+    def caller(self, request: Request) -> Caller:
+        """Who is signed in. Raises SignInFirst, or Problem `other_origin`."""
+        same_origin(request)
+        found = current(self.app, self.sessions, request)
+        if found is None:
+            raise SignInFirst
+        return found
+
+    def language(self, request: Request) -> str:
+        """The language of this page."""
+        return language_of(request, DEFAULT_LANGUAGE)
+
+    def gettext(self, request: Request, message: str) -> str:
+        """One sentence in the language of this page."""
+        return translations(self.language(request)).gettext(message)
+
+    def render(
+        self, request: Request, template: str, caller: Caller | None = None, *, status: int = 200, **context: Any
+    ) -> HTMLResponse:
+        """A page."""
+        language = self.language(request)
+        environment = self._environments[language]
+        done = request.query_params.get("done", "")
+        shared = {
+            "lang": language,
+            "caller": caller,
+            "roles": _roles(caller),
+            "demo": self.app.settings.demo,
+            "path": request.url.path,
+            "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "done": words.DONE.get(done),
+            "today": day_of(self.app.clock.now()).isoformat(),
+            "problem": None,
+            "static": static_path,
+        }
+        html = environment.get_template(template).render({**shared, **context})
+        return HTMLResponse(html, status_code=status, headers={"Content-Language": language})
+
+    def problem(self, request: Request, problem: Problem, caller: Caller | None = None) -> HTMLResponse:
+        """A refusal as a page: what happened to the money first."""
+        return self.render(request, "problem.html", caller, status=problem.status, refusal=problem)
+
+
+def go(path: str, *, done: str | None = None) -> Response:
+    """Go to a page of ours after a change, so that reloading it changes nothing."""
+    return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={done}" if done else path, status_code=303)
+
+
+def static_path(name: str) -> str:
+    """Address of a static file, with a digest of its content so that it can be cached for long."""
+    return f"/static/{name}?v={_digest(name)}"
+
+
+_digests: dict[str, str] = {}
+
+
+def _digest(name: str) -> str:
+    if name not in _digests:
+        content = resources.files("scf.web").joinpath("static", *name.split("/")).read_bytes()
+        _digests[name] = hashlib.sha256(content).hexdigest()[:12]
+    return _digests[name]
+
+
+def _environment(language: str) -> Environment:
+    environment = Environment(
+        loader=PackageLoader("scf.web", "templates"),
+        autoescape=True,
+        undefined=StrictUndefined,
+        extensions=["jinja2.ext.i18n"],
+        trim_blocks=True,
+        lstrip_blocks=True,
+    )
+    spoken = translations(language)
+    environment.install_gettext_translations(spoken, newstyle=True)  # type: ignore[attr-defined]
+
+    def word(table: str) -> Any:
+        known: Mapping[str, str] = getattr(words, table)
+        return lambda code: spoken.gettext(known[code]) if code in known else str(code)
+
+    environment.filters.update(
+        money=_money,
+        day=lambda moment: str(moment)[:10] if moment else "—",
+        text=lambda sentence: (sentence or {}).get(language, ""),
+        short=lambda code: str(code).removeprefix("0x")[-8:],
+        state=word("STATES"),
+        role=word("ROLES"),
+        duty=word("DUTIES"),
+        severity=word("SEVERITIES"),
+        owner=word("OWNERS"),
+        act=word("ACTS"),
+        need=word("NEEDS"),
+        decision=word("DECISIONS"),
+        svg=Markup,
+    )
+    return environment
+
+
+def _money(value: Mapping[str, str] | None) -> str:
+    return "—" if value is None else format_money(int(value["minor"]), value["currency"])
+
+
+def _roles(caller: Caller | None) -> list[str]:
+    if caller is None:
+        return []
+    return [str(role.name).lower() for role in Role if role & caller.roles]

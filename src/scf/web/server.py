@@ -1,0 +1,98 @@
+"""The server: pages at `/`, the API at `/api/v1`, static files, and the headers that keep browsers strict."""
+
+from __future__ import annotations
+
+from collections.abc import Awaitable, Callable
+from importlib import resources
+from pathlib import Path
+from urllib.parse import quote
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from starlette.exceptions import HTTPException
+from starlette.middleware.gzip import GZipMiddleware
+from starlette.responses import RedirectResponse, Response
+from starlette.staticfiles import StaticFiles
+
+from scf.api.access import Sessions
+from scf.api.application import DEMO_BANNER, create_api
+from scf.api.problems import problem_of
+from scf.app import App
+from scf.kernel.problems import Problem
+from scf.web import views_acts, views_finance, views_home, views_oversight, views_records, views_sign_in
+from scf.web.pages import Pages, SignInFirst
+
+CONTENT_SECURITY_POLICY = "; ".join(
+    (
+        "default-src 'none'",
+        "script-src 'self'",
+        "style-src 'self'",
+        "img-src 'self'",
+        "connect-src 'self'",
+        "media-src 'self'",
+        "font-src 'self'",
+        "manifest-src 'self'",
+        "form-action 'self'",
+        "frame-ancestors 'none'",
+        "base-uri 'none'",
+    )
+)
+_HEADERS = {
+    "Content-Security-Policy": CONTENT_SECURITY_POLICY,
+    "X-Content-Type-Options": "nosniff",
+    "Referrer-Policy": "same-origin",
+    "Cross-Origin-Opener-Policy": "same-origin",
+    "Cross-Origin-Resource-Policy": "same-origin",
+    "Permissions-Policy": "camera=(), microphone=(), geolocation=()",
+}
+_YEAR_SECONDS = 31_536_000
+
+
+def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
+    """Pages and API of one installation as one ASGI application.
+
+    `reading_speed` above 1 shortens the least time a text must have been on the screen before it can be confirmed.
+    """
+    sessions = Sessions(app.settings.data)
+    server = FastAPI(title="scf pages", docs_url=None, redoc_url=None, openapi_url=None)
+    server.state.pages = Pages(app, sessions)
+    server.state.reading_speed = reading_speed
+    server.add_middleware(GZipMiddleware, minimum_size=1024)
+    server.mount("/api/v1", create_api(app, sessions))
+    server.mount("/static", StaticFiles(directory=Path(str(resources.files("scf.web").joinpath("static")))))
+    for module in (views_sign_in, views_home, views_records, views_acts, views_finance, views_oversight):
+        server.include_router(module.router)
+    _answer_errors(server)
+
+    @server.middleware("http")
+    async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
+        response = await call_next(request)
+        for name, value in _HEADERS.items():
+            response.headers.setdefault(name, value)
+        if request.url.path.startswith("/static/"):
+            lasting = "v" in request.query_params
+            response.headers["Cache-Control"] = f"public, max-age={_YEAR_SECONDS}, immutable" if lasting else "no-cache"
+        else:
+            response.headers.setdefault("Cache-Control", "no-store")
+        if app.settings.demo:
+            response.headers["X-Demo"] = DEMO_BANNER
+        return response
+
+    return server
+
+
+def _answer_errors(server: FastAPI) -> None:
+    async def to_sign_in(request: Request, error: Exception) -> Response:
+        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
+
+    async def answer(request: Request, error: Exception) -> Response:
+        pages: Pages = request.app.state.pages
+        try:
+            caller = pages.caller(request)
+        except (SignInFirst, Problem):
+            caller = None
+        return pages.problem(request, problem_of(error, request), caller)
+
+    server.add_exception_handler(SignInFirst, to_sign_in)
+    for kind in (Problem, RequestValidationError, HTTPException, Exception):
+        server.add_exception_handler(kind, answer)

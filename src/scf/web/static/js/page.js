@@ -1,0 +1,38 @@
+// Comforts on top of pages that work without them.
+"use strict";
+
+// Count what is still to confirm.
+for (const form of document.querySelectorAll("form[data-gate]")) {
+  const line = form.querySelector(".missing");
+  const boxes = [...form.querySelectorAll("input[type=checkbox][required]")];
+  const show = () => {
+    const missing = boxes.filter((box) => !box.checked).length;
+    line.textContent = missing ? `${missing} ${line.dataset.missing}` : line.dataset.complete;
+  };
+  for (const box of boxes) box.addEventListener("change", show);
+}
+
+// One press is one press: what is being sent is not sent again.
+for (const form of document.querySelectorAll("form")) {
+  form.addEventListener("submit", () => {
+    for (const button of form.querySelectorAll("button")) {
+      button.setAttribute("aria-busy", "true");
+      setTimeout(() => { button.disabled = true; }, 0);
+    }
+  });
+}
+addEventListener("pageshow", () => {
+  for (const button of document.querySelectorAll("button[aria-busy]")) {
+    button.disabled = false;
+    button.removeAttribute("aria-busy");
+  }
+});
+
+// Separate thousands while leaving the field; the server reads both forms.
+for (const field of document.querySelectorAll("input[data-money]")) {
+  field.addEventListener("blur", () => {
+    const plain = field.value.replaceAll(",", "").trim();
+    const found = /^(\d+)(\.\d+)?$/.exec(plain);
+    if (found) field.value = found[1].replace(/\B(?=(\d{3})+$)/g, ",") + (found[2] || "");
+  });
+}

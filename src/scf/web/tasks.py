@@ -1,0 +1,146 @@
+"""Whose turn it is: everything that waits for the caller, each with one sentence and one way to do it."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from typing import Any
+from urllib.parse import urlencode
+
+from sqlmodel import Session, col, or_, select
+
+from scf.api import reads
+from scf.api.access import Caller
+from scf.api.views import Json, Views
+from scf.app import App
+from scf.financing.models import FinancingAsk, QuoteOffer
+from scf.parties.service import Role
+from scf.receivables import queries
+from scf.receivables.models import Financing, NoteState
+from scf.web.i18n import N_
+
+
+@dataclass(frozen=True, slots=True)
+class Task:
+    """One thing to do: `what` is translated where it is shown, `amount` as answers show it, `path` is the way."""
+
+    what: str
+    about: str
+    path: str
+    amount: Json | None = None
+    until: str | None = None
+    facts: dict[str, Any] = field(default_factory=dict)
+
+
+def act_path(act: str, **parameters: object) -> str:
+    """Address of an act's page."""
+    return f"/act/{act}?{urlencode(parameters)}"
+
+
+def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
+    """What waits for this caller, offers first."""
+    views = Views(app, session, caller)
+    return [
+        *_offered(views),
+        *_quotes(views),
+        *_asks(views),
+        *_financings(views),
+        *_accounts(views),
+    ]
+
+
+def _offered(views: Views) -> Iterator[Task]:
+    for address in sorted(views.caller.addresses):
+        for row in queries.notes_offered(views.session, address):
+            shown = views.note(row.id)
+            giver = (shown["giver"] or {}).get("name", "")
+            yield Task(N_("Accept or refuse"), giver, f"/notes/{row.id}", shown["amount"], shown["offer_until"])
+
+
+def _quotes(views: Views) -> Iterator[Task]:
+    query = select(FinancingAsk).where(col(FinancingAsk.asker).in_(views.caller.addresses))
+    for ask in views.session.exec(query.order_by(col(FinancingAsk.asked_at).desc())):
+        offers = views.app.financing.quotes(views.session, ask.id)
+        if offers and not _taken(views, ask):
+            shown = views.note(ask.note_id)
+            yield Task(N_("Firm prices came in"), f"{len(offers)}", f"/asks/{ask.id}", shown["amount"])
+
+
+def _asks(views: Views) -> Iterator[Task]:
+    if not views.caller.has(Role.FINANCIER):
+        return
+    for ask in views.app.financing.asks_for(views.session, views.caller.address):
+        if _taken(views, ask) or _quoted(views, ask):
+            continue
+        shown = views.note(ask.note_id)
+        amount = {**shown["amount"], "minor": str(ask.amount_minor)} if shown["amount"] else None
+        holder = (shown["holder"] or {}).get("name", "")
+        yield Task(N_("Quote a price"), holder, f"/asks/{ask.id}", amount, shown["maturity"])
+
+
+def _financings(views: Views) -> Iterator[Task]:
+    mine = views.caller.addresses
+    query = select(Financing).where(
+        col(Financing.completed_at).is_(None),
+        or_(col(Financing.financier).in_(mine), col(Financing.paying_bank).in_(mine)),
+    )
+    for row in views.session.exec(query):
+        note = queries.note(views.session, row.note_id)
+        if note.state != NoteState.LOCKED:
+            continue
+        shown = views.note(row.note_id)
+        amount = {**shown["amount"], "minor": str(row.net_minor)}
+        if row.paying_bank in mine:
+            path = act_path("complete_financing", note=row.note_id)
+            yield Task(N_("Pay out and confirm"), views.name(row.seller), path, amount, shown["offer_until"])
+        elif row.registration is None:
+            path = act_path("register", note=row.note_id)
+            yield Task(N_("Register the claim"), views.name(row.seller), path, amount, shown["offer_until"])
+
+
+def _accounts(views: Views) -> Iterator[Task]:
+    mine = views.caller.addresses
+    for row in reads.accounts_related(views.session, mine, limit=200):
+        shown = views.account(row.id)
+        about = f"{shown['beneficiary']['name']} · {row.id}"
+        path = f"/entrusted/{row.id}"
+        if row.locked_at is None:
+            if row.bank in mine:
+                yield Task(N_("Confirm that the money is locked"), about, path, shown["amount"])
+            continue
+        for stage in shown["stages"]:
+            what = _stage_task(shown, stage, mine)
+            if what:
+                yield Task(what, f"{about} · {stage['stage'] + 1}", path, stage["amount"], stage["deadline"])
+
+
+def _stage_task(account: Json, stage: Json, mine: frozenset[str]) -> str | None:
+    if stage["finished"]:
+        return None
+    if account["bank"]["address"] in mine:
+        if int(stage["releasable"]["minor"]):
+            return N_("Execute the release")
+        return N_("Pay the rest back") if int(stage["refundable"]["minor"]) else None
+    if int(stage["refundable"]["minor"]):
+        return None
+    attested = {item["address"] for item in stage["attested_by"]}
+    approved = {item["address"] for item in stage["approved_by"]}
+    if any(who["address"] in mine - attested for who in account["attestors"]):
+        return N_("Vouch for evidence")
+    if len(attested) >= 2 and any(who["address"] in mine - approved for who in account["approvers"]):
+        return N_("Approve the release")
+    return None
+
+
+def _taken(views: Views, ask: FinancingAsk) -> bool:
+    hashes = select(QuoteOffer.quote_hash).where(QuoteOffer.ask_id == ask.id)
+    return (
+        views.session.exec(select(Financing.note_id).where(col(Financing.quote_hash).in_(hashes))).first() is not None
+    )
+
+
+def _quoted(views: Views, ask: FinancingAsk) -> bool:
+    query = select(QuoteOffer.quote_hash).where(
+        QuoteOffer.ask_id == ask.id, col(QuoteOffer.financier).in_(views.caller.addresses)
+    )
+    return views.session.exec(query).first() is not None

@@ -1,0 +1,168 @@
+"""The first page: for each role of the caller, one number first and what waits for it."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from sqlmodel import Session, col, or_, select
+from starlette.responses import Response
+
+from scf.api import exceptions
+from scf.api.routes_records import status_of
+from scf.api.shapes import amount
+from scf.api.views import Views
+from scf.financing.models import FinancingAsk, QuoteOffer
+from scf.kernel.dates import day_of
+from scf.kernel.problems import Problem
+from scf.kernel.sentences import catalogue
+from scf.parties.service import Role
+from scf.receivables import queries
+from scf.receivables.models import Financing, NoteState
+from scf.web.doors import PagesDoor, Signed
+from scf.web.svg.bars import bar
+from scf.web.tasks import tasks_of
+
+router = APIRouter()
+_ROWS = 50
+
+
+@router.get("/")
+def home(request: Request, pages: PagesDoor, caller: Signed) -> Response:
+    """The caller's first page."""
+    app = pages.app
+    with app.reading() as session:
+        views = Views(app, session, caller)
+        context: dict[str, Any] = {"tasks": tasks_of(app, session, caller)}
+        if caller.has(Role.OBLIGOR):
+            context["debt"] = debt_of(views)
+        if caller.has(Role.SUPPLIER):
+            context["claims"] = claims_of(views)
+        if caller.has(Role.FINANCIER):
+            context["book"] = book_of(views)
+        if caller.has(Role.OPERATOR | Role.REGULATOR):
+            context["queue"] = exceptions.open_exceptions(session, caller, limit=10)[0]
+    if caller.sees_all:
+        context["ledger"] = status_of(app, caller)
+    return pages.render(request, "home.html", caller, **context)
+
+
+@router.get("/problems/{code}")
+def problem_type(request: Request, pages: PagesDoor, code: str) -> Response:
+    """What a problem's `type` address says: the sentence in both languages."""
+    found = catalogue().get(code)
+    if found is None:
+        raise Problem("address_unknown", path=request.url.path)
+    return pages.render(request, "problem_type.html", entry=found)
+
+
+def debt_of(views: Views) -> dict[str, Any]:
+    """What the obligor owes, by date, and how much of its limit is free."""
+    app, session, caller = views.app, views.session, views.caller
+    member = app.parties.member(session, caller.address)
+    used_minor = queries.outstanding_of(session, caller.address)
+    code = "CNY"
+    rows = []
+    for row in queries.receivables_of(session, caller.address, limit=500):
+        code = row.currency
+        if row.outstanding_minor > 0:
+            rows.append(views.receivable(row.id))
+    rows.sort(key=lambda item: (item["maturity"], item["id"]))
+    overdue = [row for row in rows if row["state"] == "overdue"]
+    free_minor = max(0, member.limit_minor - used_minor)
+    return {
+        "used": amount(used_minor, code),
+        "free": amount(free_minor, code),
+        "limit": amount(member.limit_minor, code),
+        "bar": bar(used_minor, member.limit_minor, f"{used_minor * 100 // max(1, member.limit_minor)} %"),
+        "rows": rows[:_ROWS],
+        "more": max(0, len(rows) - _ROWS),
+        "overdue": overdue,
+        "next": rows[0] if rows else None,
+        "halted": member.halted,
+    }
+
+
+def claims_of(views: Views) -> dict[str, Any]:
+    """What a supplier holds: the sums that can be turned into money now, by currency, and what comes next."""
+    session, caller = views.session, views.caller
+    held = [note for who in sorted(caller.addresses) for note in queries.notes_held(session, who)]
+    shown = [views.note(note.id) for note in held]
+    sums: dict[str, int] = {}
+    for note in shown:
+        if not note["frozen"]:
+            code = note["amount"]["currency"]
+            sums[code] = sums.get(code, 0) + int(note["amount"]["minor"])
+    offered = [views.note(note.id) for who in sorted(caller.addresses) for note in queries.notes_offered(session, who)]
+    return {
+        "available": [amount(minor, code) for code, minor in sorted(sums.items())],
+        "held": shown[:_ROWS],
+        "more": max(0, len(shown) - _ROWS),
+        "next": shown[0] if shown else None,
+        "offered": offered,
+        "asks": asks_of(views),
+    }
+
+
+def asks_of(views: Views) -> list[dict[str, Any]]:
+    """The caller's requests for money with how many firm prices came."""
+    query = select(FinancingAsk).where(col(FinancingAsk.asker).in_(views.caller.addresses))
+    rows = views.session.exec(query.order_by(col(FinancingAsk.asked_at).desc()).limit(20)).all()
+    return [shape_ask(views, row) for row in rows]
+
+
+def shape_ask(views: Views, row: FinancingAsk) -> dict[str, Any]:
+    """One request for money as pages show it."""
+    note = views.note(row.note_id)
+    code = queries.receivable(views.session, note["receivable"]).currency
+    taken = taken_quote(views.session, row.id)
+    return {
+        "id": row.id,
+        "note": note,
+        "amount": amount(row.amount_minor, code),
+        "asked_on": day_of(row.asked_at).isoformat(),
+        "quotes": len(views.app.financing.quotes(views.session, row.id)),
+        "taken": taken,
+        "mine": row.asker in views.caller.addresses,
+    }
+
+
+def taken_quote(session: Session, ask_id: str) -> str | None:
+    """The quote of an ask that was accepted, if any."""
+    hashes = select(QuoteOffer.quote_hash).where(QuoteOffer.ask_id == ask_id)
+    return session.exec(select(Financing.quote_hash).where(col(Financing.quote_hash).in_(hashes))).first()
+
+
+def book_of(views: Views) -> dict[str, Any]:
+    """What a financier was asked for and what it holds."""
+    app, session, caller = views.app, views.session, views.caller
+    asks = [shape_ask(views, row) for row in app.financing.asks_for(session, caller.address)]
+    mine = caller.addresses
+    financed = session.exec(
+        select(Financing)
+        .where(or_(col(Financing.financier).in_(mine), col(Financing.paying_bank).in_(mine)))
+        .order_by(col(Financing.receivable_id).desc())
+        .limit(_ROWS)
+    ).all()
+    rows = []
+    out: dict[str, int] = {}
+    for row in financed:
+        note = views.note(row.note_id)
+        code = note["amount"]["currency"]
+        if row.completed_at and note["state"] == NoteState.HELD:
+            out[code] = out.get(code, 0) + int(note["amount"]["minor"])
+        rows.append(
+            {
+                "note": note,
+                "net": amount(row.net_minor, code),
+                "apr_ppm": row.apr_ppm,
+                "seller": views.name(row.seller),
+                "recourse": row.recourse,
+                "completed": row.completed_at is not None,
+            }
+        )
+    return {
+        "asks": [ask for ask in asks if ask["taken"] is None],
+        "rows": rows,
+        "outstanding": [amount(minor, code) for code, minor in sorted(out.items())],
+    }

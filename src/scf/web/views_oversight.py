@@ -1,0 +1,188 @@
+"""Pages of auditor, operator and regulator: verify, exceptions, members; and tokens for programs."""
+
+from __future__ import annotations
+
+import tempfile
+from pathlib import Path
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Form, Request, UploadFile
+from sqlmodel import Session
+from starlette.responses import Response
+
+from scf.api import access, exceptions, reads
+from scf.api.routes_other import MOST_BYTES, audit_bundle
+from scf.api.routes_records import roles_of, status_of
+from scf.audit import service as audit
+from scf.kernel.problems import Problem
+from scf.parties.service import Role
+from scf.receivables import queries
+from scf.reconciliation import service as reconciliation
+from scf.reconciliation.facts import date_of
+from scf.web.doors import PagesDoor, Signed
+from scf.web.lanes import KINDS, lanes_of, said
+from scf.web.pages import Pages, go
+
+router = APIRouter()
+_OVERSEERS = Role.AUDITOR | Role.OPERATOR | Role.REGULATOR
+
+
+@router.get("/verify")
+def verify_page(request: Request, pages: PagesDoor, caller: Signed) -> Response:
+    """Where the ledger stands, whether the books agree with themselves, and a place for a bundle."""
+    return _verify_page(request, pages, caller)
+
+
+@router.post("/verify")
+def verify(request: Request, pages: PagesDoor, caller: Signed, file: UploadFile) -> Response:
+    """Check a bundle as `scf audit verify` does."""
+    raw = file.file.read(8 * MOST_BYTES)
+    if not raw:
+        return _verify_page(request, pages, caller, problem=Problem("bundle_missing"))
+    with tempfile.TemporaryDirectory() as folder:
+        bundle = Path(folder) / "bundle.zip"
+        bundle.write_bytes(raw)
+        report = audit.verify(bundle)
+    return _verify_page(request, pages, caller, report=report, name=file.filename)
+
+
+@router.get("/verify/bundle")
+def bundle(pages: PagesDoor, caller: Signed) -> Response:
+    """The bundle of everything, to be checked anywhere."""
+    caller.require(_OVERSEERS)
+    headers = {"Content-Disposition": 'attachment; filename="scf-audit.zip"'}
+    return Response(audit_bundle(pages.app), media_type="application/zip", headers=headers)
+
+
+@router.get("/exceptions")
+def queue(request: Request, pages: PagesDoor, caller: Signed, cursor: str | None = None) -> Response:
+    """Facts that contradict or miss each other, most urgent first."""
+    with pages.app.reading() as session:
+        items, more = exceptions.open_exceptions(session, caller, after=exceptions.read_cursor(cursor))
+        counts = reconciliation.counts(session) if caller.sees_all else {}
+    return pages.render(
+        request, "exceptions.html", caller, items=items, more=exceptions.cursor_text(more), counts=counts
+    )
+
+
+@router.get("/orders/{reference:path}")
+def order(request: Request, pages: PagesDoor, caller: Signed, reference: str) -> Response:
+    """One order: goods against money on one time axis, each break explained in a sentence."""
+    with pages.app.reading() as session:
+        _may_see_order(session, caller, reference)
+        steps = reconciliation.timeline(session, reference)
+        rows = reconciliation.exceptions(session, state=None, order_reference=reference).rows
+    language = pages.language(request)
+    return pages.render(
+        request,
+        "order.html",
+        caller,
+        reference=reference,
+        steps=steps,
+        breaks=[exceptions.shape(row) for row in rows],
+        picture=lanes_of(steps, rows, language),
+        decisions=reconciliation.DECISIONS,
+        day_of=lambda day: date_of(day).isoformat(),
+        said=said,
+        kinds=KINDS,
+    )
+
+
+@router.post("/exceptions/{exception_id}")
+def decide(
+    pages: PagesDoor,
+    caller: Signed,
+    exception_id: int,
+    decision: Annotated[str, Form()],
+    reason: Annotated[str, Form()] = "",
+) -> Response:
+    """Decide an exception, once, with a reason."""
+    caller.require(Role.OPERATOR)
+    with pages.app.desk.session() as session:
+        done = reconciliation.decide(
+            session, exception_id, decision=decision, reason=reason, by=caller.name, clock=pages.app.clock
+        )
+    return go(f"/orders/{done.reference}", done="decide")
+
+
+@router.get("/members")
+def members(request: Request, pages: PagesDoor, caller: Signed) -> Response:
+    """Everyone enrolled, with roles; standing and limits only for overseers."""
+    with pages.app.reading() as session:
+        rows: list[dict[str, Any]] = []
+        for item in pages.app.parties.participants(session):
+            member = pages.app.parties.member(session, item.address) if caller.sees_all else None
+            rows.append(
+                {
+                    "name": item.name,
+                    "duty": item.duty,
+                    "roles": roles_of(item.roles),
+                    "address": item.address,
+                    "halted": bool(member and member.halted),
+                }
+            )
+    return pages.render(request, "members.html", caller, rows=rows)
+
+
+@router.get("/developers")
+def developers(request: Request, pages: PagesDoor, caller: Signed) -> Response:
+    """Tokens of the caller's seat and where the API is described."""
+    with pages.app.reading() as session:
+        rows = access.tokens_of(session, caller)
+    return pages.render(request, "developers.html", caller, tokens=rows, secret=None)
+
+
+@router.post("/developers")
+def new_token(request: Request, pages: PagesDoor, caller: Signed, name: Annotated[str, Form()] = "token") -> Response:
+    """A new token, shown this once."""
+    secret = access.issue_token(pages.app, caller.address, name)
+    with pages.app.reading() as session:
+        rows = access.tokens_of(session, caller)
+    return pages.render(request, "developers.html", caller, tokens=rows, secret=secret)
+
+
+@router.post("/developers/revoke")
+def revoke(pages: PagesDoor, caller: Signed, digest: Annotated[str, Form()]) -> Response:
+    """End a token."""
+    access.revoke_token(pages.app, caller, digest)
+    return go("/developers")
+
+
+def _verify_page(
+    request: Request,
+    pages: Pages,
+    caller: access.Caller,
+    *,
+    report: audit.Report | None = None,
+    problem: Problem | None = None,
+    name: str | None = None,
+) -> Response:
+    with pages.app.reading() as session:
+        checked, broken = 0, []
+        if caller.sees_all:
+            after = 0
+            while rows := queries.all_receivables(session, after=after, limit=500):
+                for row in rows:
+                    carried, face = queries.conservation(session, row.id)
+                    checked += 1
+                    if carried != face:
+                        broken.append(row.id)
+                after = rows[-1].id
+    return pages.render(
+        request,
+        "verify.html",
+        caller,
+        status=problem.status if problem else 200,
+        state=status_of(pages.app, caller),
+        checked=checked,
+        broken=broken,
+        report=report,
+        problem=problem,
+        name=name,
+        language=pages.language(request),
+    )
+
+
+def _may_see_order(session: Session, caller: access.Caller, reference: str) -> None:
+    if not caller.sees_all and reference not in reads.orders_of(session, caller.addresses):
+        raise Problem("order_unknown", reference=reference[:60])

@@ -1,0 +1,258 @@
+"""Records as pages: receivables with their split, notes, entrusted accounts with their stages, documents."""
+
+from __future__ import annotations
+
+import csv
+import io
+from collections.abc import Callable
+from typing import Annotated, Any
+
+from fastapi import APIRouter, Request, UploadFile
+from fastapi import Form as FormField
+from starlette.responses import Response
+
+from scf.api import reads
+from scf.api.paging import after_of, cursor_of
+from scf.api.policy import NoteSight
+from scf.api.routes_other import MOST_BYTES, take_in
+from scf.api.views import Views
+from scf.documents.service import SHIPPED_MAPPINGS
+from scf.kernel.money import format_money
+from scf.kernel.problems import Problem
+from scf.receivables import queries
+from scf.receivables.models import NoteState, Receivable
+from scf.web import words
+from scf.web.doors import PagesDoor, Signed
+from scf.web.i18n import translations
+from scf.web.svg.bars import bar
+from scf.web.svg.icicle import Slice, Words, icicle
+from scf.web.svg.stages import StagePart, stage_bar
+
+router = APIRouter()
+_PAGE = 30
+_FORMULA = ("=", "+", "-", "@", "\t", "\r")
+
+
+@router.get("/receivables")
+def receivables(request: Request, pages: PagesDoor, caller: Signed, cursor: str | None = None) -> Response:
+    """Receivables the caller has a relation to."""
+    with pages.app.reading() as session:
+        views = Views(pages.app, session, caller)
+        mine = None if caller.sees_all else caller.addresses
+        rows = reads.receivables_related(session, mine, after=after_of(cursor), limit=_PAGE)
+        items = [views.receivable(row.id) for row in rows]
+    more = cursor_of(rows[-1].id) if len(rows) == _PAGE else None
+    return pages.render(request, "receivables.html", caller, items=items, more=more)
+
+
+@router.get("/receivables/{receivable_id}.csv")
+def receivable_csv(pages: PagesDoor, caller: Signed, receivable_id: int) -> Response:
+    """The notes of a receivable as a table for a spreadsheet; no cell can start a formula."""
+    with pages.app.reading() as session:
+        views = Views(pages.app, session, caller)
+        row, sights, _ = views.receivable_row(receivable_id)
+        shown = [views.shape_note(row, item) for item in sights]
+    buffer = io.StringIO()
+    writer = csv.writer(buffer)
+    writer.writerow(["note", "parent", "tier", "state", "giver", "holder", "amount", "original", "settled", "currency"])
+    for note in shown:
+        cells = [
+            note["id"],
+            note["parent"] or "",
+            note["tier"],
+            note["state"],
+            _name(note["giver"]),
+            _name(note["holder"]),
+        ]
+        cells += [(note[name] or {}).get("text", "") for name in ("amount", "original", "settled")]
+        writer.writerow([_safe(cell) for cell in [*cells, row.currency]])
+    headers = {"Content-Disposition": f'attachment; filename="receivable-{receivable_id}.csv"'}
+    return Response("\ufeff" + buffer.getvalue(), media_type="text/csv; charset=utf-8", headers=headers)
+
+
+@router.get("/receivables/{receivable_id}")
+def receivable(request: Request, pages: PagesDoor, caller: Signed, receivable_id: int) -> Response:
+    """One receivable: terms, whose turn it is, the split as a picture and as a table."""
+    language = pages.language(request)
+    with pages.app.reading() as session:
+        views = Views(pages.app, session, caller)
+        row, sights, sight = views.receivable_row(receivable_id)
+        shown = views.shape_receivable(row, sights, sight)
+        notes = [views.shape_note(row, item) for item in sights]
+        payments = queries.payments_of(session, receivable_id) if sight > 1 else []
+    for note in notes:
+        note["bar"] = _note_bar(note, row)
+    return pages.render(
+        request,
+        "receivable.html",
+        caller,
+        row=shown,
+        notes=notes,
+        payments=payments,
+        picture=icicle(_slices(views, sights), _words(language, row.currency)),
+    )
+
+
+@router.get("/notes/{note_id}")
+def note(request: Request, pages: PagesDoor, caller: Signed, note_id: str) -> Response:
+    """One note: what it is worth, who pays it and when, and what its holder can do."""
+    with pages.app.reading() as session:
+        views = Views(pages.app, session, caller)
+        row, item = views.note_sight(note_id)
+        shown = views.note(note_id)
+        financing = next((f for f in reads.financings_of(session, row.id) if f.note_id == item.note.id), None)
+        passed = [
+            views.shape_note(row, child)
+            for child in views.receivable_row(row.id)[1]
+            if child.note.parent_id == item.note.id
+        ]
+        seller = views.name(financing.seller) if financing else None
+    return pages.render(
+        request,
+        "note.html",
+        caller,
+        note=shown,
+        passed=passed,
+        financing=financing,
+        seller=seller,
+        currency=row.currency,
+    )
+
+
+@router.get("/entrusted")
+def accounts(request: Request, pages: PagesDoor, caller: Signed, cursor: str | None = None) -> Response:
+    """Entrusted accounts the caller has a relation to."""
+    with pages.app.reading() as session:
+        views = Views(pages.app, session, caller)
+        mine = None if caller.sees_all else caller.addresses
+        rows = reads.accounts_related(session, mine, after=after_of(cursor), limit=_PAGE)
+        items = [views.account(row.id) for row in rows]
+    more = cursor_of(rows[-1].id) if len(rows) == _PAGE else None
+    return pages.render(request, "accounts.html", caller, items=items, more=more)
+
+
+@router.get("/entrusted/{account_id}")
+def account(request: Request, pages: PagesDoor, caller: Signed, account_id: int) -> Response:
+    """One entrusted account: the bar of stages, and under each its evidence, approvals and what is missing."""
+    language = pages.language(request)
+    spoken = translations(language)
+    with pages.app.reading() as session:
+        shown = Views(pages.app, session, caller).account(account_id)
+    parts = []
+    for stage in shown["stages"]:
+        missing = stage["missing"].get(language) if stage["missing"] else ""
+        state = spoken.gettext("finished") if stage["finished"] else missing or spoken.gettext("ready to pay")
+        parts.append(_part(stage, language, state))
+    return pages.render(
+        request, "account.html", caller, account=shown, picture=stage_bar(parts, shown["turn"][language])
+    )
+
+
+@router.get("/documents")
+def documents(request: Request, pages: PagesDoor, caller: Signed) -> Response:
+    """Documents the caller's organisation brought, and the way to bring more."""
+    return _documents_page(request, pages, caller)
+
+
+@router.post("/documents")
+def bring(
+    request: Request,
+    pages: PagesDoor,
+    caller: Signed,
+    file: UploadFile,
+    mapping: Annotated[str, FormField()] = "",
+) -> Response:
+    """Import one file; the same file twice changes nothing."""
+    raw = file.file.read(MOST_BYTES + 1)
+    try:
+        report = take_in(pages.app, caller, raw, file.filename or "upload", mapping or None)
+    except Problem as problem:
+        return _documents_page(request, pages, caller, problem=problem)
+    return _documents_page(request, pages, caller, report=report)
+
+
+@router.get("/evidence/{evidence_id}")
+def evidence_page(request: Request, pages: PagesDoor, caller: Signed, evidence_id: str) -> Response:
+    """One document: who brought it, when, and how far the source is trusted."""
+    with pages.app.reading() as session:
+        shown = Views(pages.app, session, caller).evidence(evidence_id)
+    return pages.render(request, "evidence.html", caller, document=shown)
+
+
+def _documents_page(
+    request: Request,
+    pages: PagesDoor,
+    caller: Signed,
+    *,
+    report: dict[str, Any] | None = None,
+    problem: Problem | None = None,
+) -> Response:
+    with pages.app.reading() as session:
+        rows = [row for row in reads.filed_by(session, caller.senders) if row.kind != "reading"]
+    return pages.render(
+        request,
+        "documents.html",
+        caller,
+        status=problem.status if problem else 200,
+        rows=rows,
+        report=report,
+        problem=problem,
+        mappings=SHIPPED_MAPPINGS,
+    )
+
+
+def _slices(views: Views, sights: list[NoteSight]) -> list[Slice]:
+    shown = [item for item in sights if item.amounts and item.note.state != NoteState.RETURNED]
+    ids = {item.note.id for item in shown}
+    return [
+        Slice(
+            id=item.note.id,
+            parent=item.note.parent_id if item.note.parent_id in ids else None,
+            tier=item.note.tier,
+            value=item.note.original_minor,
+            free=item.note.amount_minor,
+            state="financed" if item.note.financed and item.note.state == "held" else str(item.note.state),
+            label=views.name(item.note.holder) if item.holder else f"…{item.note.id[-8:]}",
+            mine=item.mine,
+        )
+        for item in shown
+    ]
+
+
+def _words(language: str, code: str) -> Words:
+    spoken = translations(language)
+
+    def state(name: str) -> str:
+        return spoken.gettext(words.STATES.get(name, name))
+
+    def others(count: int) -> str:
+        return spoken.gettext("%(count)s others") % {"count": count}
+
+    def tier(number: int) -> str:
+        return spoken.gettext("tier %(number)s") % {"number": number}
+
+    money: Callable[[int], str] = lambda minor: format_money(minor, code)  # noqa: E731
+    return Words(money, state, others, tier, spoken.gettext("kept"), spoken.gettext("How the amount is split by tier"))
+
+
+def _note_bar(note: dict[str, Any], row: Receivable) -> str:
+    if note["original"] is None:
+        return ""
+    minor = int(note["original"]["minor"])
+    return bar(minor, row.face_minor, format_money(minor, row.currency), state=note["state"])
+
+
+def _part(stage: dict[str, Any], language: str, state: str) -> StagePart:
+    minor = {name: int(stage[name]["minor"]) for name in ("amount", "released", "refunded", "releasable", "disputed")}
+    money = format_money(minor["amount"], stage["amount"]["currency"])
+    return StagePart(name=f"{stage['stage'] + 1}. {stage['title'][language]}", money=money, state=state, **minor)
+
+
+def _name(who: dict[str, str] | None) -> str:
+    return who["name"] if who else ""
+
+
+def _safe(cell: object) -> str:
+    """A cell no spreadsheet takes for a formula."""
+    plain = str(cell)
+    return "'" + plain if plain.startswith(_FORMULA) else plain
