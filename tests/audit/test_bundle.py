@@ -8,11 +8,12 @@ import shutil
 import socket
 import subprocess
 import sys
+import time
 from pathlib import Path
 
 import pytest
 from sqlmodel import Session
-from tests.audit.story import Story, statement, tell
+from tests.audit.story import Story, enrol, statement, tell
 from tests.audit.world import RELAYER, World
 
 import scf.audit.verifier as verifier_room
@@ -209,6 +210,21 @@ def test_canonical_json_orders_by_utf_16():
     assert canonical.encode({"\ufb33": 1, "\U0001f600": 2, "a": [True, None]}) == (
         '{"a":[true,null],"\U0001f600":2,"\ufb33":1}'.encode()
     )
+
+
+@pytest.mark.slow
+def test_thousands_of_transactions_take_seconds(tmp_path: Path):
+    world = World.start()
+    enrol(world)
+    root = world.issue("core", "s0", 10_000_000, "INV-SPEED")
+    world.accept(root, "s0")
+    world.send(*[world.pass_call(root, at, "s0", "s1", 100 + at) for at in range(2_000)])
+    write(world.ledger, world.contracts, tmp_path / "b")
+    started = time.perf_counter()
+    report = verify(tmp_path / "b")
+    rate = report.checks["transactions"].records / (time.perf_counter() - started)
+    assert report.exit_code == 0, report.summary()
+    assert rate > 400  # 3,000 a second on an idle core; the machine of the test may be busy
 
 
 @pytest.mark.slow

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import json
+from importlib import resources
 from typing import Any
 
 import pytest
@@ -20,6 +22,7 @@ from scf.audit.verifier.register import Note, Register, Round, note_id
 from scf.audit.verifier.report import Report
 from scf.audit.verifier.shares import by_cut, largest_remainder, take
 from scf.audit.verifier.statements import read_lines, reference_hash
+from scf.audit.verifier.storage import LAYOUTS
 from scf.audit.verifier.tries import NodePool
 from scf.kernel.money import pro_rata, pro_rata_cut
 from scf.ledger import intents
@@ -197,3 +200,20 @@ def test_statement_lines():
     assert not list(read_lines(pending, "x"))
     with pytest.raises(Malformed):
         list(read_lines(statement((("R", "1.001", "DBIT", ""),)), "x"))
+
+
+def test_the_storage_layout_is_one_the_verifier_knows():
+    folder = resources.files("scf.ledger").joinpath("artifacts")
+    firsts = set()
+    expected = {
+        "Members": {"_words": 0, "_limits": 1, "_quorumNonce": 8, "_threshold": 9},
+        "Receivables": {"_quorumNonce": 1, "_notes": 2, "_receivables": 3, "_count": 13},
+        "EntrustedAccounts": {"_quorumNonce": 1, "_accounts": 2, "_stages": 3, "_count": 9},
+        "EvidenceLog": {"_size": 0},
+    }
+    for contract, slots in expected.items():
+        content = json.loads(folder.joinpath(f"{contract}.json").read_text())
+        found = {entry["label"]: int(entry["slot"]) for entry in content["storageLayout"]["storage"]}
+        firsts |= {found[label] - slot for label, slot in slots.items()}
+    assert len(firsts) == 1
+    assert firsts <= set(LAYOUTS)

@@ -81,6 +81,9 @@ def test_two_witnesses_make_level_one(bundle: Path):
     assert verify(bundle, trust_of(co_signed(bundle, "bank"))).exit_code == 0  # level 0 was all that was asked
     assert verify(bundle, trust_of(co_signed(bundle, "bank", "bank")), require="L1").exit_code == 2
     assert verify(bundle, require="L1").exit_code == 2
+    assert verify(bundle, require="L2").exit_code == 2
+    with pytest.raises(ValueError, match="L9"):
+        verify(bundle, require="L9")
 
 
 def test_a_head_in_the_middle_is_not_the_whole(bundle: Path):

@@ -23,7 +23,7 @@ from scf.audit.verifier import canonical, merkle, rlp_codec
 from scf.audit.verifier.chain import ChainReader
 from scf.audit.verifier.register import Register
 from scf.audit.verifier.report import Report
-from scf.audit.verifier.storage import expected_slots
+from scf.audit.verifier.storage import Slot, expected_slots, layout_of
 from scf.audit.verifier.walker import Walker
 from scf.kernel.problems import Problem
 from scf.ledger.contracts import CONTRACTS, Contracts
@@ -193,12 +193,17 @@ def _state(folder: Path, ledger: Ledger, contracts: Contracts, closing: Header, 
 
     Where the engine offers no proofs nothing is written; the bundle is then not provable, and the verifier says so.
     """
-    slots: dict[str, list[int]] = {name: [] for name in CONTRACTS}
-    for slot in expected_slots(register):
-        slots[slot.contract].append(slot.slot)
     pool: set[bytes] = set()
     accounts = {}
+
+    def value(slot: Slot) -> int:
+        return ledger.proof(contracts.addresses[slot.contract], [slot.slot], at=closing.number).slots[0].value
+
     try:
+        layout = layout_of(value, register)
+        slots: dict[str, list[int]] = {name: [] for name in CONTRACTS}
+        for slot in expected_slots(register, layout) if layout is not None else ():
+            slots[slot.contract].append(slot.slot)
         for name, address in contracts.addresses.items():
             proof = ledger.proof(address, slots[name], at=closing.number)
             pool.update(proof.account_proof, *(slot.proof for slot in proof.slots))

@@ -57,12 +57,13 @@ def verify(
     *,
     require: str = "L0",
     re_execute: bool = False,
+    max_bytes: int | None = None,
 ) -> Report:
     """Verify a bundle offline; `report.exit_code` is 0 proved, 1 contradiction, 2 not provable, 3 malformed.
 
     See `scf.audit.verifier.verify` for the arguments.
     """
-    return _verify(bundle, trust, since, require=require, re_execute=re_execute)
+    return _verify(bundle, trust, since, require=require, re_execute=re_execute, max_bytes=max_bytes)
 
 
 def _leaves(session: Session) -> Iterator[bytes]:

@@ -102,10 +102,13 @@ class Archive:
         self._zip.close()
 
 
-def open_container(path: Path) -> Container:
-    """The bundle at `path`. Raises Malformed when there is none."""
-    if path.is_dir():
-        return Folder(path)
-    if path.is_file():
-        return Archive(path)
-    raise Malformed("bundle", "no such file or folder")
+def open_container(path: Path, max_bytes: int | None = None) -> Container:
+    """The bundle at `path`. Raises Malformed when there is none, or when it unpacks to more than `max_bytes`."""
+    if not path.is_dir() and not path.is_file():
+        raise Malformed("bundle", "no such file or folder")
+    container: Container = Folder(path) if path.is_dir() else Archive(path)
+    total = sum(container.sizes.values())
+    if max_bytes is not None and total > max_bytes:
+        container.close()
+        raise Malformed("bundle", f"{total} bytes unpacked, {max_bytes} allowed")
+    return container

@@ -44,6 +44,7 @@ def verify(
     *,
     require: str = "L0",
     re_execute: bool = False,
+    max_bytes: int | None = None,
 ) -> Report:
     """Verify a bundle of format `scf-audit/1`.
 
@@ -54,6 +55,7 @@ def verify(
         require: level that must be reached: `L0`, `L1`, `L2` (quorum seals of validators; no engine of ours has them
             yet, so this is never reached) or `L3`; otherwise the exit code is 2.
         re_execute: replay every transaction in a fresh EVM; demanded when `require` is `L3`.
+        max_bytes: refuse a bundle that unpacks to more, for bundles that strangers hand in.
 
     Returns a report; its `exit_code` is 0 proved, 1 contradiction, 2 not provable, 3 malformed. Never raises for what
     is in the bundle. Raises ValueError for an unknown level.
@@ -67,7 +69,7 @@ def verify(
         last = None
         if since is not None:
             last = read_head(load_json(Path(since)) if isinstance(since, str | Path) else since, "since")
-        container = open_container(Path(bundle))
+        container = open_container(Path(bundle), max_bytes)
         _verify(container, known, last, re_execute or require == "L3", report)
     except Malformed as fault:
         report.malformed = str(fault)

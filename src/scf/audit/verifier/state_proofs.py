@@ -6,6 +6,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Any
 
@@ -18,7 +19,7 @@ from .hashing import keccak
 from .manifest import Manifest, hex_bytes
 from .register import Register, address_text
 from .report import Check, Report
-from .storage import expected_slots
+from .storage import Slot, expected_slots, layout_of
 from .tries import EMPTY_CODE_HASH, NodePool
 from .trust import Trust
 
@@ -109,19 +110,27 @@ def _senders(pool: NodePool, closing: Header, register: Register, check: Check) 
 
 def _storage(pool: NodePool, roots: Mapping[str, bytes], register: Register, report: Report) -> None:
     check = report.check("storage")
-    for slot in expected_slots(register):
-        root = roots.get(slot.contract)
-        if root is None:
+
+    def value(slot: Slot) -> int | None:
+        found = pool.value(roots[slot.contract], slot.key) if slot.contract in roots else None
+        return int.from_bytes(rlp.as_bytes(rlp.decode(found)), "big") if found else 0
+
+    first = None
+    with suppress(Absent, Malformed):
+        first = layout_of(value, register)
+    if first is None:
+        check.unprovable("layout_unknown", "Members")
+        return
+    for slot in expected_slots(register, first):
+        if slot.contract not in roots:
             continue  # its account is not proved, which is said already
         check.count()
         try:
-            value = pool.value(root, slot.key)
+            found = (value(slot) or 0) & slot.mask
         except Absent:
             check.unprovable("proof_missing", slot.record, slot.contract)
-            continue
         except Malformed as fault:
-            check.fail("proof_false", slot.record, root, fault.reason)
-            continue
-        found = (int.from_bytes(rlp.as_bytes(rlp.decode(value)), "big") if value else 0) & slot.mask
-        if found != slot.value:
-            check.fail("slot", f"{slot.contract} {slot.record}", hex(slot.value), hex(found))
+            check.fail("proof_false", slot.record, roots[slot.contract], fault.reason)
+        else:
+            if found != slot.value:
+                check.fail("slot", f"{slot.contract} {slot.record}", hex(slot.value), hex(found))

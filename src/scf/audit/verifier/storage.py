@@ -7,18 +7,21 @@ layout of the pinned contracts (Solidity: value of mapping `m` at key `k` lies a
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 
+from .faults import Absent
 from .hashing import keccak
 from .register import MASS, PENDING, Account, Member, Note, Receivable, Register, address_text, name_of
 
 _HOUR = 3600
 _OFFERED, _OPEN, _CLOSED, _CANCELLED, _REPORTED = 1, 2, 3, 4, 128
-_MEMBER_WORDS, _MEMBER_LIMITS, _MEMBER_NONCE, _THRESHOLD = 2, 3, 10, 11
-_NONCE, _NOTES, _RECEIVABLES, _RECEIVABLE_COUNT = 3, 4, 5, 15
-_ACCOUNTS, _STAGES, _ACCOUNT_COUNT = 4, 5, 11
-_HEAD = 2
+LAYOUTS = (0, 2)
+"""First slot of our own variables: 2 in contracts whose EIP-712 base keeps a name and a version in storage, else 0."""
+_MEMBER_WORDS, _MEMBER_LIMITS, _MEMBER_NONCE, _THRESHOLD = 0, 1, 8, 9
+_NONCE, _NOTES, _RECEIVABLES, _RECEIVABLE_COUNT = 1, 2, 3, 13
+_ACCOUNTS, _STAGES, _ACCOUNT_COUNT = 2, 3, 9
+_HEAD = 0
 _TERMS_MASK = (2**256 - 1) ^ (0xFF << 192)  # all but the bit length of the smallest amount, which follows from the sums
 
 
@@ -46,33 +49,48 @@ def _number(address: bytes) -> int:
     return int.from_bytes(address, "big")
 
 
-def expected_slots(register: Register) -> Iterator[Slot]:
-    """Every slot the register says something about."""
+def layout_of(value: Callable[[Slot], int | None], register: Register) -> int | None:
+    """Which layout the contracts have: the one where the operators' threshold, never zero, is found; None for none."""
+    for first in LAYOUTS:
+        slot = Slot("Members", first + _THRESHOLD, register.threshold, "Members threshold")
+        try:
+            found = value(slot)
+        except Absent:
+            continue  # only the slots of the true layout are proved
+        if register.threshold and found == register.threshold:
+            return first
+    return None
+
+
+def expected_slots(register: Register, first: int) -> Iterator[Slot]:
+    """Every slot the register says something about; `first` is the layout."""
     nonces = register.quorum_nonces
-    yield Slot("Members", _MEMBER_NONCE, nonces.get("Members", 0), "Members quorum nonce")
-    yield Slot("Members", _THRESHOLD, register.threshold, "Members threshold")
-    yield Slot("Receivables", _NONCE, nonces.get("Receivables", 0), "Receivables quorum nonce")
-    yield Slot("Receivables", _RECEIVABLE_COUNT, len(register.receivables), "count of receivables")
-    yield Slot("EntrustedAccounts", _NONCE, nonces.get("EntrustedAccounts", 0), "EntrustedAccounts quorum nonce")
-    yield Slot("EntrustedAccounts", _ACCOUNT_COUNT, len(register.accounts), "count of entrusted accounts")
+    yield Slot("Members", first + _MEMBER_NONCE, nonces.get("Members", 0), "Members quorum nonce")
+    yield Slot("Members", first + _THRESHOLD, register.threshold, "Members threshold")
+    yield Slot("Receivables", first + _NONCE, nonces.get("Receivables", 0), "Receivables quorum nonce")
+    yield Slot("Receivables", first + _RECEIVABLE_COUNT, len(register.receivables), "count of receivables")
+    yield Slot(
+        "EntrustedAccounts", first + _NONCE, nonces.get("EntrustedAccounts", 0), "EntrustedAccounts quorum nonce"
+    )
+    yield Slot("EntrustedAccounts", first + _ACCOUNT_COUNT, len(register.accounts), "count of entrusted accounts")
     size = register.heads[-1][0] if register.heads else 0
-    yield Slot("EvidenceLog", _HEAD, size | register.anchored_at << 64, "evidence log head")
+    yield Slot("EvidenceLog", first + _HEAD, size | register.anchored_at << 64, "evidence log head")
     for member in register.members.values():
-        yield from _member(member)
+        yield from _member(member, first)
     for receivable in register.receivables.values():
-        yield from _receivable(receivable)
+        yield from _receivable(receivable, first)
         for id_ in receivable.notes:
-            yield Slot("Receivables", _at(_NOTES, id_), _note(receivable, register.notes[id_]), name_of(id_))
+            yield Slot("Receivables", _at(first + _NOTES, id_), _note(receivable, register.notes[id_]), name_of(id_))
     for account in register.accounts.values():
-        yield from _account(account)
+        yield from _account(account, first)
 
 
-def _member(member: Member) -> Iterator[Slot]:
+def _member(member: Member, first: int) -> Iterator[Slot]:
     who = _number(member.address)
     word = _number(member.key) | member.organisation << 160 | member.roles << 192 | member.standing << 224
     record = f"member {address_text(member.address)}"
-    yield Slot("Members", _at(_MEMBER_WORDS, who), word, record)
-    yield Slot("Members", _at(_MEMBER_LIMITS, who), member.limit, f"{record} limit")
+    yield Slot("Members", _at(first + _MEMBER_WORDS, who), word, record)
+    yield Slot("Members", _at(first + _MEMBER_LIMITS, who), member.limit, f"{record} limit")
 
 
 def _status(receivable: Receivable) -> int:
@@ -85,7 +103,7 @@ def _status(receivable: Receivable) -> int:
     return _OPEN | (_REPORTED if receivable.overdue_reported else 0)
 
 
-def _receivable(receivable: Receivable) -> Iterator[Slot]:
+def _receivable(receivable: Receivable, first: int) -> Iterator[Slot]:
     terms = (
         _number(receivable.obligor)
         | receivable.maturity << 160
@@ -101,7 +119,7 @@ def _receivable(receivable: Receivable) -> Iterator[Slot]:
         | receivable.min_amount << 192
         | len(receivable.rounds) << 240
     )
-    place = _at(_RECEIVABLES, receivable.id)
+    place = _at(first + _RECEIVABLES, receivable.id)
     yield Slot("Receivables", place, terms, f"receivable {receivable.id} terms", _TERMS_MASK)
     yield Slot("Receivables", place + 1, sums, f"receivable {receivable.id} sums")
 
@@ -116,15 +134,15 @@ def _note(receivable: Receivable, note: Note) -> int:
     return _number(note.holder) | note.amount << 160 | children << 224 | note.tier << 240 | note.flags << 248
 
 
-def _account(account: Account) -> Iterator[Slot]:
-    place, record = _at(_ACCOUNTS, account.id), f"entrusted account {account.id}"
+def _account(account: Account, first: int) -> Iterator[Slot]:
+    place, record = _at(first + _ACCOUNTS, account.id), f"entrusted account {account.id}"
     head = _number(account.payer) | account.currency << 160 | len(account.stages) << 176 | bool(account.locked) << 184
     yield Slot("EntrustedAccounts", place, head, record)
     yield Slot("EntrustedAccounts", place + 1, _number(account.beneficiary) | account.amount << 160, record)
     moved = _number(account.bank) | account.released << 160
     yield Slot("EntrustedAccounts", place + 2, moved, f"{record} released")
     yield Slot("EntrustedAccounts", place + 3, account.refunded, f"{record} refunded")
-    inner = _at(_STAGES, account.id)
+    inner = _at(first + _STAGES, account.id)
     for number, stage in enumerate(account.stages):
         at = _at(inner, number)
         sums = stage.amount | stage.released << 64 | stage.refunded << 128 | stage.disputed << 192
