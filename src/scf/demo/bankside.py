@@ -93,7 +93,12 @@ class BankSide:
     def collect(self, receivable_id: int, amount_minor: int, pays_for: str) -> str:
         """The core enterprise pays what it owes; returns the bank's reference of the credit."""
         paid = self._pay(
-            f"DUE{receivable_id}", firm(CORE).account, self.repayment_account, amount_minor, order=pays_for
+            f"DUE{receivable_id}",
+            firm(CORE).account,
+            self.repayment_account,
+            amount_minor,
+            order=pays_for,
+            by_note=True,
         )
         return paid.reference
 
@@ -131,6 +136,7 @@ class BankSide:
         *,
         lock: str | None = None,
         order: str | None = None,
+        by_note: bool = False,
     ) -> Paid:
         """Instruct a payment and wait, day by day over weekends and holidays, until the bank's line proves it."""
         with self.app.desk.session() as session:
@@ -147,7 +153,7 @@ class BankSide:
                 release_reference=lock,
             )
             if order is not None:
-                self.app.documents.tie_payment(session, written, order)
+                self.app.documents.tie_payment(session, written, order, by_note=by_note)
         for _ in range(LONGEST_HOLIDAY_DAYS):
             self.app.documents.exchange(self.gateway)
             with self.app.desk.session() as session:

@@ -38,3 +38,6 @@ class TradePayment(SQLModel, table=True):
 
     end_to_end_id: str = Field(primary_key=True, max_length=35)
     order_reference: str = Field(index=True, max_length=80)
+    by_note: bool = Field(
+        default=False, description="Discharges a receivable, so it goes to its holders' bank, not the seller"
+    )

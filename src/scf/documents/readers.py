@@ -9,9 +9,9 @@ from scf.kernel.problems import Problem
 from scf.reconciliation import convert
 from scf.reconciliation.convert import Origin
 from scf.reconciliation.facts import Fact
-from scf.standards import camt, cii, csvmap, epcis, ubl
+from scf.standards import camt, cii, csvmap, epcis, ubl, ubl_orders
 from scf.standards.csvmap import TableMapping
-from scf.standards.records import DocumentKind, Invoice, LogisticsEvent, Notice
+from scf.standards.records import DespatchAdvice, DocumentKind, Invoice, LogisticsEvent, Notice, Order
 
 
 @dataclass(frozen=True, slots=True)
@@ -26,6 +26,14 @@ class Reading:
 
 def _invoice(record: Invoice) -> Reading:
     return Reading(1, lambda origin: [convert.from_invoice(record, origin)], record.notices)
+
+
+def _order(record: Order) -> Reading:
+    return Reading(1, lambda origin: [convert.from_order(record, origin)], record.notices)
+
+
+def _despatch(record: DespatchAdvice) -> Reading:
+    return Reading(1, lambda origin: convert.from_despatch(record, origin), record.notices)
 
 
 def _events(events: Sequence[LogisticsEvent]) -> Reading:
@@ -59,7 +67,7 @@ def _table(raw: bytes, name: str, mapping: TableMapping) -> Reading:
             rejected=len({item.number for item in found.rejected}),
             total=found.total,
             place=f"{first.number}/{first.column or '-'}",
-            reason=str(first.problem),
+            reason=first.problem,
         )
     rows = csvmap.deliveries(found)
     return Reading(len(rows), lambda origin: [fact for row in rows for fact in convert.from_delivery(row, origin)])
@@ -69,6 +77,9 @@ _READERS: dict[DocumentKind, Callable[[bytes], Reading]] = {
     DocumentKind.UBL_INVOICE: lambda raw: _invoice(ubl.read_invoice(raw)),
     DocumentKind.UBL_CREDIT_NOTE: lambda raw: _invoice(ubl.read_invoice(raw)),
     DocumentKind.CII_INVOICE: lambda raw: _invoice(cii.read_invoice(raw)),
+    DocumentKind.UBL_ORDER: lambda raw: _order(ubl_orders.read_order(raw)),
+    DocumentKind.UBL_ORDER_RESPONSE: lambda raw: _order(ubl_orders.read_order_response(raw)),
+    DocumentKind.UBL_DESPATCH_ADVICE: lambda raw: _despatch(ubl_orders.read_despatch_advice(raw)),
     DocumentKind.EPCIS_JSON: lambda raw: _events(epcis.read(raw)),
     DocumentKind.EPCIS_XML: lambda raw: _events(epcis.read(raw)),
     DocumentKind.CAMT_052: _statement,

@@ -6,7 +6,7 @@ The only door to this room. The same file from the same source twice changes not
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 from sqlmodel import Session, col, select
 
@@ -114,8 +114,14 @@ class Documents:
         """Send waiting payments to a bank, take in what it says, and join its lines with goods and invoices."""
         return bank.exchange(self._desk.engine, gateway, self._desk.clock, react=self._join_lines)
 
-    def tie_payment(self, session: Session, payment: bank.BankInstruction, order_reference: str) -> None:
-        """Say which order a payment of ours pays for, so that its bank line joins that order. Again changes nothing."""
+    def tie_payment(
+        self, session: Session, payment: bank.BankInstruction, order_reference: str, *, by_note: bool = False
+    ) -> None:
+        """Say which order a payment of ours pays for, so that its bank line joins that order. Again changes nothing.
+
+        With `by_note` it discharges a receivable: it goes to the bank that pays the holders, and no seller's account is
+        expected of it.
+        """
         if session.get(TradePayment, payment.end_to_end_id) is not None:
             return
         text = canonical_json({"payment": payment.end_to_end_id, "pays_for": order_reference})
@@ -133,28 +139,29 @@ class Documents:
         )
         origin = Origin("scf", int(Trust.T2), kept.evidence_id, applicant_can_write=False)
         fact = convert.from_instruction(instruction, origin, order_reference=order_reference)
+        fact = replace(fact, account=None) if by_note else fact
         reconciliation.take(session, [fact], clock=self._desk.clock)
-        session.add(TradePayment(end_to_end_id=payment.end_to_end_id, order_reference=order_reference))
+        session.add(TradePayment(end_to_end_id=payment.end_to_end_id, order_reference=order_reference, by_note=by_note))
 
     def _join_lines(self, session: Session, lines: Sequence[BankLine]) -> None:
         for evidence_id in dict.fromkeys(line.evidence_id for line in lines):
             raw = evidence.raw_bytes(session, evidence_id)
             source = bank.bank_source(bank.account(session, lines[0].account).bank)
             origin = Origin(source, int(Trust.T3), evidence_id, applicant_can_write=False)
-            facts = [
-                fact
-                for fact in read(raw, detect(raw), evidence_id, None).facts(origin)
-                if self._is_trade(session, fact)
-            ]
+            said = read(raw, detect(raw), evidence_id, None).facts(origin)
+            facts = [trade for trade in (self._as_trade(session, fact) for fact in said) if trade is not None]
             reconciliation.take(session, facts, clock=self._desk.clock)
 
-    def _is_trade(self, session: Session, fact: Fact) -> bool:
-        """Funding, payments to holders and cash are money but no trade: they belong to no order."""
-        names = fact.end_to_end_id or fact.structured_reference or fact.invoice_references or fact.mentions
-        if not names:
-            return False
-        ours = fact.end_to_end_id is not None and session.get(bank.BankInstruction, fact.end_to_end_id) is not None
-        return not ours or session.get(TradePayment, fact.end_to_end_id) is not None
+    def _as_trade(self, session: Session, fact: Fact) -> Fact | None:
+        """The fact as reconciliation shall see it. Funding, payments to holders and cash are money but no trade."""
+        if not (fact.end_to_end_id or fact.structured_reference or fact.invoice_references or fact.mentions):
+            return None
+        if fact.end_to_end_id is None or session.get(bank.BankInstruction, fact.end_to_end_id) is None:
+            return fact
+        tied = session.get(TradePayment, fact.end_to_end_id)
+        if tied is None:
+            return None
+        return replace(fact, account=None) if tied.by_note else fact
 
     def save_mapping(self, session: Session, name: str, text: str) -> None:
         """Keep a column mapping (TOML or JSON) under a name. Raises Problem when it is not one."""

@@ -16,14 +16,16 @@ from sqlmodel import Session
 from scf.desk.service import Desk, Done, Prepared
 from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
-from scf.entrusted.models import PayeeAccount, StageRule
+from scf.entrusted.models import PayeeAccount, Stage, StageRule
 from scf.kernel.dates import day_of
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
+from scf.kernel.sentences import sentence
 from scf.ledger.hashing import keccak
 from scf.parties.service import Parties
 from scf.receivables.service import plain, reference_hash
+from scf.reconciliation.four_way import Answer, StageAsk, four_way
 from scf.store import evidence as evidence_log
 from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
@@ -78,6 +80,19 @@ class StageView:
     attested_by: tuple[str, ...]
     approved_by: tuple[str, ...]
     missing: dict[str, str]
+
+
+class DisagreementRefusal(Problem):
+    """Goods, invoice, contract and money do not agree, or it is not known whether they do; each reason in words."""
+
+    def __init__(self, answer: Answer, order: str) -> None:
+        self.answer = answer
+        super().__init__("goods_and_money_disagree", order=order, reason=_joined([why.en for why in answer.reasons]))
+
+    def sentence(self, language: str = "en") -> str:
+        """The sentence with every reason in `language`."""
+        reasons = [why.zh if language.lower().startswith("zh") else why.en for why in self.answer.reasons]
+        return sentence(self.code, language, **{**self.facts, "reason": _joined(reasons)})
 
 
 class EntrustedAccounts:
@@ -168,10 +183,15 @@ class EntrustedAccounts:
         )
 
     def prepare_approve(self, account_id: int, number: int, approver: str, up_to_minor: int, decision: str) -> Prepared:
-        """Typed data with which an approver agrees to a release; `decision` is the reason in words."""
+        """Typed data with which an approver agrees to a release; `decision` is the reason in words.
+
+        Raises Problem `goods_and_money_disagree` unless goods, invoice, contract and money agree for the stage's order,
+        by sources the applicant cannot write.
+        """
         with self._desk.session() as session:
             row = queries.account(session, account_id)
             stage = queries.stage(session, account_id, number)
+            self._require_agreement(session, stage, up_to_minor)
             payee = self._parties.name_of(session, stage.payee)
         amount = format_money(up_to_minor, row.currency)
         return self._prepared(
@@ -284,7 +304,7 @@ class EntrustedAccounts:
                 "stage_not_releasable",
                 account=account_id,
                 stage=number + 1,
-                missing=view.missing.get("en", "nothing is left to release"),
+                missing=view.missing or {"en": "nothing is left to release", "zh-CN": "没有可释放的款项"},
             )
         stage = queries.stage(session, account_id, number)
         payee = session.get(PayeeAccount, stage.payee_account)
@@ -327,6 +347,31 @@ class EntrustedAccounts:
         return {"en": "Everything was released or paid back.", "zh-CN": "款项已全部释放或退回。"}
 
     # Inside ----------------------------------------------------------------------------------------------------------
+
+    def agreement(self, session: Session, account_id: int, number: int, up_to_minor: int) -> Answer | None:
+        """The four-way question for a release of up to `up_to_minor` in all; None when the stage names no order."""
+        stage = queries.stage(session, account_id, number)
+        rule = session.get(StageRule, stage.rule)
+        if rule is None or rule.order_reference is None:
+            return None
+        account = queries.account(session, account_id)
+        payee = session.get(PayeeAccount, stage.payee_account)
+        ask = StageAsk(
+            amount_minor=max(0, up_to_minor - stage.released_minor),
+            currency=account.currency,
+            payee_account=payee.account if payee else None,
+            needs_goods="arrival" in rule.needs.split(","),
+            name=rule.title_en,
+        )
+        applicants = {self._parties.name_of(session, account.beneficiary)}
+        return four_way(session, rule.order_reference, ask, applicants=applicants, clock=self._desk.clock)
+
+    def _require_agreement(self, session: Session, stage: Stage, up_to_minor: int) -> None:
+        answer = self.agreement(session, stage.account_id, stage.stage, up_to_minor)
+        if answer is None or answer.answer == "clear":
+            return
+        rule = session.get(StageRule, stage.rule)
+        raise DisagreementRefusal(answer, rule.order_reference if rule and rule.order_reference else "-")
 
     def _missing(
         self, session: Session, account_id: int, attested: Sequence[str], approved: Sequence[str]
@@ -414,6 +459,10 @@ class EntrustedAccounts:
 
     def _deadline(self) -> int:
         return self._desk.clock.now() + SIGNATURE_VALID_SECONDS
+
+
+def _joined(sentences: Sequence[str]) -> str:
+    return " ".join(sentences).rstrip(".。")
 
 
 def _text_hash(text: str) -> str:
