@@ -110,4 +110,6 @@ def _plain(value: object) -> Any:
         return "0x" + value.hex()
     if isinstance(value, list | tuple):
         return [_plain(item) for item in value]
+    if isinstance(value, Mapping):
+        return {str(name): _plain(item) for name, item in value.items()}
     return str(value)

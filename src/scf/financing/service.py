@@ -68,7 +68,7 @@ class FinancingDesk:
         note = receivable_queries.note(session, note_id)
         receivable = receivable_queries.receivable(session, note.receivable_id)
         if note.state not in (NoteState.HELD, NoteState.OFFERED) or note.frozen:
-            raise Problem("note_not_movable", state="frozen" if note.frozen else note.state)
+            raise Problem("note_not_movable", state=note.standing())
         if not 0 < amount_minor <= note.amount_minor:
             raise Problem(
                 "amount_above_note",

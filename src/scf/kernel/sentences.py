@@ -9,6 +9,7 @@ zh-CN = "金额 {amount} 超过可用额度 {free}，未写入任何内容。"
 from __future__ import annotations
 
 import tomllib
+from collections.abc import Mapping
 from dataclasses import dataclass
 from functools import cache
 from importlib import resources
@@ -47,12 +48,24 @@ class _Facts(dict[str, object]):
 
 
 def sentence(code: str, language: str, **facts: object) -> str:
-    """The sentence of `code` with its facts filled in; an unknown code is shown as it is."""
+    """The sentence of `code` with its facts filled in; an unknown code is shown as it is.
+
+    A fact that is words comes as a mapping with both languages, or as a problem that has a sentence of its own.
+    """
     entry = catalogue().get(code)
     if entry is None:
         return code
-    text = entry.zh_cn if language.lower().startswith("zh") else entry.en
-    return text.format_map(_Facts(facts))
+    tongue = "zh-CN" if language.lower().startswith("zh") else "en"
+    text = entry.zh_cn if tongue == "zh-CN" else entry.en
+    return text.format_map(_Facts({name: _said(value, tongue) for name, value in facts.items()}))
+
+
+def _said(value: object, tongue: str) -> object:
+    if isinstance(value, Mapping):
+        return value.get(tongue, value)
+    if isinstance(value, Exception) and hasattr(value, "sentence"):
+        return value.sentence(tongue)
+    return value
 
 
 def status(code: str) -> int:

@@ -42,7 +42,8 @@ def _to_abi(part: Mapping[str, Any]) -> Convert | None:
         def convert(value: Any) -> tuple[Any, ...]:
             if isinstance(value, Mapping):
                 if len(value) != len(names) or any(name not in value for name in names):
-                    raise Problem("ledger_bad_arguments", function=part["name"], expected=", ".join(names))
+                    fields = ", ".join(names)
+                    raise Problem("ledger_bad_arguments", function=part["name"], expected=fields, detail="")
                 value = [value[name] for name in names]
             return tuple(v if f is None else f(v) for v, f in zip(value, each, strict=True))
 
@@ -122,7 +123,7 @@ class Function:
         names = self.inputs.names
         rest = names[len(args) :]
         if len(args) > len(names) or set(kwargs) != set(rest):
-            raise Problem("ledger_bad_arguments", function=self.inputs.owner, expected=", ".join(names))
+            raise Problem("ledger_bad_arguments", function=self.inputs.owner, expected=", ".join(names), detail="")
         return [*args, *(kwargs[name] for name in rest)]
 
     def encode(self, args: Sequence[Any], kwargs: Mapping[str, Any]) -> bytes:

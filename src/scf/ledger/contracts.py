@@ -90,7 +90,7 @@ class Handle:
         """
         codec = self._functions.get(function)
         if codec is None:
-            raise Problem("ledger_bad_arguments", function=f"{self.name}.{function}", expected="—")
+            raise Problem("ledger_bad_arguments", function=f"{self.name}.{function}", expected="—", detail="")
         return Call(self.address, codec.encode(args, kwargs), self.name, codec.name)
 
     def read(self, ledger: Ledger, function: str, *args: Any, at: int | None = None, **kwargs: Any) -> Any:

@@ -105,7 +105,7 @@ class ActJudge:
                 amount=format_money(amount_minor, receivable.currency),
             )
         if note.state not in (NoteState.HELD, NoteState.OFFERED) or note.frozen:
-            raise Problem("note_not_movable", state="frozen" if note.frozen else note.state)
+            raise Problem("note_not_movable", state=note.standing())
         self._documents(session, message["evidence"])
         facts = {
             "tier": note.tier + 1,

@@ -30,6 +30,17 @@ class NoteState(StrEnum):
     SETTLED = "settled"
 
 
+_WORDS = {
+    NoteState.OFFERED: {"en": "offered", "zh-CN": "待签收"},
+    NoteState.HELD: {"en": "held", "zh-CN": "持有中"},
+    NoteState.LOCKED: {"en": "locked for financing", "zh-CN": "融资锁定"},
+    NoteState.MASS: {"en": "passed to many and not yet taken up", "zh-CN": "批量流转待领取"},
+    NoteState.RETURNED: {"en": "returned to its giver", "zh-CN": "已退回"},
+    NoteState.SETTLED: {"en": "settled", "zh-CN": "已兑付"},
+}
+_FROZEN = {"en": "frozen by order", "zh-CN": "已被依令冻结"}
+
+
 class Receivable(Book, table=True):
     """Books: the terms of one receivable and what is still unpaid. Amounts in minor units, times in unix seconds."""
 
@@ -79,6 +90,10 @@ class Note(Book, table=True):
     financed: bool = False
     made_at: int = Field(sa_type=BigInteger)
     state_since: int = Field(sa_type=BigInteger)
+
+    def standing(self) -> dict[str, str]:
+        """Where this note stands, in words for a refusal."""
+        return _FROZEN if self.frozen else _WORDS[NoteState(self.state)]
 
 
 class Payment(Book, table=True):

@@ -294,7 +294,7 @@ class Receivables:
     def _offered(self, session: Session, note_id: str) -> Note:
         note = queries.note(session, note_id)
         if note.state != NoteState.OFFERED:
-            raise Problem("note_not_movable", state=note.state)
+            raise Problem("note_not_movable", state=note.standing())
         return note
 
     def _prepare_return(self, act: str, note_id: str, reason: str) -> Prepared:
