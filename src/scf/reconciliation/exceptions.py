@@ -58,10 +58,8 @@ def explain(
 
     The most specific sentence is taken: `exception_<code>_<field>`, else `exception_<code>`.
     """
-    name = f"exception_{code.lower()}"
-    special = f"{name}_{field}"
     return sentence(
-        special if special in catalogue() else name,
+        sentence_code(code, field),
         language,
         reference=reference,
         left=left_text or _shown(field, left, currency),
@@ -69,6 +67,13 @@ def explain(
         difference=_difference(field, left - right, currency),
         limit=_difference(field, limit_milli // 1000, currency),
     )
+
+
+def sentence_code(code: str, field: str) -> str:
+    """Code of the most specific sentence there is for a reason and a field."""
+    name = f"exception_{code.lower()}"
+    special = f"{name}_{field}"
+    return special if special in catalogue() else name
 
 
 def _shown(field: str, value: int, currency: str | None) -> str:

@@ -8,6 +8,8 @@ from importlib import resources
 
 from scf.reconciliation.rule import Terms
 
+SIDES = ("orders", "deliveries", "invoices", "payments")
+
 
 @cache
 def text_of(name: str) -> str:
@@ -29,3 +31,14 @@ def explain_sql(judged: str, terms: Terms) -> str:
 def _render(name: str, terms: Terms, **relations: str) -> str:
     numbers = {key: str(int(value)) for key, value in asdict(terms).items()}
     return text_of(name).format(**numbers, **relations)
+
+
+def cases_sql(relations: dict[str, str], *, unique: bool) -> str:
+    """SQL that gathers four canonical relations into cases.
+
+    With `unique` every row is taken as the only one of its key: cheap, and right where keys do not repeat. Without it
+    rows are added up; both give the same on unique keys.
+    """
+    text = text_of("side_unique.sql" if unique else "side.sql")
+    sides = {side: f"({text.format(rows=relations[side])})" for side in SIDES}
+    return text_of("combine.sql").format(**sides)

@@ -1,0 +1,106 @@
+"""Reconcile whole files: orders, deliveries, invoices and payments as Parquet or CSV, by the same rule as online."""
+
+from __future__ import annotations
+
+import json
+import shutil
+import tempfile
+import time
+from collections.abc import Mapping
+from dataclasses import asdict
+from pathlib import Path
+from typing import Any, Literal
+
+import duckdb
+
+from scf.kernel.problems import Problem
+from scf.reconciliation import bulk_output
+from scf.reconciliation.bulk_duckdb import DuckRun, Progress, connect
+from scf.reconciliation.bulk_report import write_page
+from scf.reconciliation.bulk_tables import prepare
+from scf.reconciliation.portable import SIDES
+from scf.reconciliation.rule import RULE_ID, RULE_VERSION, Terms
+
+Engine = Literal["duckdb", "spark"]
+
+
+def reconcile_files(
+    orders: Path,
+    deliveries: Path,
+    invoices: Path | None,
+    payments: Path,
+    out: Path,
+    *,
+    memory_limit: str = "1GB",
+    progress: Progress | None = None,
+    engine: Engine = "duckdb",
+    terms: Terms | None = None,
+    columns: Mapping[str, Mapping[str, str]] | None = None,
+    threads: int | None = None,
+) -> dict[str, Any]:
+    """Reconcile four files into the folder `out`; returns what `summary.json` says.
+
+    Writes matches.parquet, exceptions.parquet, expected.parquet, moves.parquet, summary.json and summary.html. Without
+    `terms` the day of the run is the last day any of the files speaks of. `columns` names columns that are not found by
+    themselves, e.g. `{"payments": {"key": "end_to_end", "amount": "amt"}}`. `progress` is called with a step's name and
+    its share done. Raises Problem `bulk_input_unreadable`, `engine_missing`, or `bulk_counts_differ` when rows or
+    amounts do not add up to the input; then the folder holds no output.
+    """
+    if engine not in ("duckdb", "spark"):
+        raise Problem("engine_missing", engine=engine, package=engine)
+    out.mkdir(parents=True, exist_ok=True)
+    bulk_output.clean(out)
+    scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=out))
+    began = time.monotonic()
+    try:
+        connection = connect(memory_limit, scratch, threads)
+        paths = {"orders": orders, "deliveries": deliveries, "invoices": invoices, "payments": payments}
+        tables = prepare(connection, paths, columns or {}, scratch)
+        at = terms or Terms(as_of_day=0, invoices_expected=1 if invoices else 0)
+        run = DuckRun(connection, tables, at, out, scratch, progress or _silent, engine)
+        run.count_inputs()
+        if terms is None:
+            run.terms = Terms(as_of_day=_last_day(run), invoices_expected=at.invoices_expected)
+        result = _run(run)
+    except duckdb.Error as error:
+        bulk_output.clean(out)
+        raise Problem("bulk_input_unreadable", table="input", reason=str(error).splitlines()[0][:200]) from error
+    except Problem:
+        bulk_output.clean(out)
+        raise
+    finally:
+        shutil.rmtree(scratch, ignore_errors=True)
+    summary = {
+        "rule": RULE_ID,
+        "rule_version": RULE_VERSION,
+        "terms": asdict(run.terms),
+        "engine": engine,
+        "inputs": {
+            name: {"file": path.name if path else None, "rows": run.rows[name], "amount_minor": run.sums[name]}
+            for name, path in paths.items()
+        },
+        **result,
+        "seconds": round(time.monotonic() - began, 2),
+    }
+    (out / "summary.json").write_text(json.dumps(summary, indent=2, ensure_ascii=False) + "\n", encoding="utf-8")
+    write_page(out, summary)
+    return summary
+
+
+def _run(run: DuckRun) -> dict[str, Any]:
+    run.settle()
+    run.find_open()
+    run.gather_open()
+    moved = run.match_loosely()
+    run.judge_open()
+    checked = bulk_output.check_sample(run, run.terms)
+    return {**bulk_output.write(run), "moved": moved, "checked_by_python_rule": checked}
+
+
+def _last_day(run: DuckRun) -> int:
+    days = [run.one(f"SELECT max(day) FROM {run.tables[name].select}") for name in SIDES]
+    return max((int(day) for day in days if day is not None), default=0)
+
+
+def _silent(step: str, share: float) -> None:
+    """No progress shown."""

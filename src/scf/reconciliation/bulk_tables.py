@@ -1,0 +1,246 @@
+"""Reading the four tables of a bulk run: which column means what, and everything as integers.
+
+Parquet and CSV are read by DuckDB. Columns are found by name; `columns` in the call names the others. A column that
+ends in `_minor`, `_milli`, `_micro` or `_day` holds that integer; an integer `amount` in Parquet is minor units too.
+Any other amount is decimal text or a decimal number in the currency's major unit. Floats are refused: a money column
+that is one has already lost cents.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from pathlib import Path
+
+import duckdb
+
+from scf.kernel.money import currency as currency_of
+from scf.kernel.problems import Problem
+
+CANONICAL = (
+    ("k", "key"),
+    ("doc", "text"),
+    ("quantity_milli", "quantity"),
+    ("amount_minor", "amount"),
+    ("payable_minor", "payable"),
+    ("price_micro", "price"),
+    ("currency", "text"),
+    ("party", "text"),
+    ("account", "text"),
+    ("day", "day"),
+    ("promised_day", "promised"),
+    ("due_day", "due"),
+)
+_KEY = ("order_reference", "order_ref", "order_key", "order_number", "order_no", "order_id", "po_number", "po", "ref")
+_NAMES: dict[str, tuple[str, ...]] = {
+    "quantity": ("quantity_milli", "quantity", "qty"),
+    "amount": ("amount_minor", "net_minor", "value_minor", "amount", "net_amount", "value", "total"),
+    "payable": ("payable_minor", "gross_minor", "payable", "payable_amount", "gross"),
+    "price": ("price_micro", "unit_price", "price"),
+    "currency": ("currency", "ccy"),
+    "party": ("party", "seller", "supplier", "vendor", "payee", "seller_id", "supplier_id", "vendor_id"),
+    "account": ("account", "payee_account", "iban", "counterparty_account"),
+    "promised": ("promised_day", "promised_date", "deliver_by", "requested_date", "scheduled_on", "promised_on"),
+    "due": ("due_day", "due_date", "due_on"),
+}
+_DAYS = {
+    "orders": ("day", "order_day", "order_date", "ordered_on", "issue_date", "date"),
+    "deliveries": ("day", "delivered_day", "delivery_day", "delivered_on", "delivery_date", "delivered_date", "date"),
+    "invoices": ("day", "invoice_day", "invoice_date", "issue_date", "date"),
+    "payments": ("day", "paid_day", "value_day", "value_date", "paid_on", "payment_date", "booking_date", "date"),
+}
+_DOCS = {
+    "orders": (),
+    "deliveries": ("delivery_reference", "delivery_number", "delivery_id", "grn", "grn_id", "asn", "reference", "doc"),
+    "invoices": ("invoice_reference", "invoice_number", "invoice_no", "invoice_id", "number", "reference", "doc"),
+    "payments": ("payment_reference", "payment_id", "pay_id", "bank_reference", "transaction_id", "reference", "doc"),
+}
+_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
+_SCALES = {"quantity": 3, "amount": 2, "payable": 2, "price": 6}
+
+
+@dataclass(frozen=True, slots=True)
+class Table:
+    """One input: its name, the SQL that reads its canonical rows, and whether its key is text."""
+
+    name: str
+    select: str
+    text_key: bool
+    has_party: bool
+
+
+def prepare(
+    connection: duckdb.DuckDBPyConnection,
+    paths: Mapping[str, Path | None],
+    columns: Mapping[str, Mapping[str, str]],
+    scratch: Path,
+) -> dict[str, Table]:
+    """The canonical relations of the four inputs; a missing input is an empty one.
+
+    Rows get the number they have in the file. Order references are compared as integers only when every input has them
+    as integers. Raises Problem `bulk_input_unreadable`.
+    """
+    sources: dict[str, tuple[str, dict[str, str], str]] = {}
+    for name, path in paths.items():
+        if path is None:
+            continue
+        try:
+            sources[name] = _source(connection, name, path, scratch)
+        except duckdb.Error as error:
+            raise Problem("bulk_input_unreadable", table=name, reason=str(error).splitlines()[0][:160]) from error
+    found = {name: _find(name, types, columns.get(name, {})) for name, (_, types, _) in sources.items()}
+    text_key = any(
+        "key" in found[name] and types[found[name]["key"]] not in _INTEGERS for name, (_, types, _) in sources.items()
+    )
+    tables = {}
+    for name, path in paths.items():
+        if path is None:
+            tables[name] = Table(name, f"(SELECT {_empty(text_key)} WHERE 1 = 0)", text_key, False)
+        else:
+            is_csv = path.suffix.lower() != ".parquet"
+            tables[name] = _table(name, *sources[name], found[name], is_csv=is_csv, text_key=text_key)
+    return tables
+
+
+def _table(
+    name: str, source: str, types: dict[str, str], row: str, found: dict[str, str], *, is_csv: bool, text_key: bool
+) -> Table:
+    if "key" not in found and "party" not in found:
+        raise Problem(
+            "bulk_input_unreadable", table=name, reason=f"no column with the order reference in {sorted(types)}"
+        )
+    parts = [f"{row} AS row_id"]
+    for target, meaning in CANONICAL:
+        parts.append(f"{_expression(name, target, meaning, found, types, is_csv, row, text_key)} AS {target}")
+    return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, "party" in found)
+
+
+def _source(
+    connection: duckdb.DuckDBPyConnection, name: str, path: Path, scratch: Path
+) -> tuple[str, dict[str, str], str]:
+    """Where to read from, the columns and types found, and the expression of the row number."""
+    quoted = str(path).replace("'", "''")
+    if path.suffix.lower() == ".parquet":
+        source, row = f"read_parquet('{quoted}', file_row_number = true)", "file_row_number"
+    else:
+        # Text first: a sniffed number type would already have rounded an amount.
+        target = scratch / f"{name}.parquet"
+        connection.execute(
+            f"COPY (SELECT *, row_number() OVER () - 1 AS scf_row FROM read_csv('{quoted}', all_varchar = true, "
+            f"header = true)) TO '{target!s}' (FORMAT parquet, COMPRESSION zstd)"
+        )
+        source, row = f"read_parquet('{target!s}')", "scf_row"
+    described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
+    types = {str(line[0]): str(line[1]) for line in described if line[0] != row}
+    return source, types, row
+
+
+def _find(name: str, types: Mapping[str, str], columns: Mapping[str, str]) -> dict[str, str]:
+    """Which of the file's columns has which meaning; the caller's word goes first."""
+    lower = {column.lower().strip(): column for column in types}
+    found: dict[str, str] = {}
+    for meaning, names in {"key": _KEY, "document": _DOCS[name], "day": _DAYS[name], **_NAMES}.items():
+        wanted = (columns[meaning],) if meaning in columns else names
+        for candidate in wanted:
+            actual = lower.get(candidate.lower())
+            if actual is not None and (actual not in found.values() or meaning in columns):
+                found[meaning] = actual
+                break
+        else:
+            if meaning in columns:
+                raise Problem("bulk_input_unreadable", table=name, reason=f"there is no column {columns[meaning]}")
+    if name == "orders" and "key" not in found and "reference" in lower:
+        found["key"] = lower["reference"]
+    return found
+
+
+def _expression(
+    table: str,
+    target: str,
+    meaning: str,
+    found: Mapping[str, str],
+    types: Mapping[str, str],
+    is_csv: bool,
+    row: str,
+    text_key: bool,
+) -> str:
+    if target == "k":
+        return _key(table, found, row, text_key)
+    if target == "doc":
+        return _document(found, row)
+    name = {"doc": "document", "currency": "currency", "party": "party", "account": "account"}.get(target, meaning)
+    if table != "invoices" and meaning in ("payable", "due"):
+        return f"CAST(NULL AS {_type(target)})"
+    if meaning == "payable" and "payable" not in found:
+        name = "amount"
+    column = found.get(name)
+    if column is None:
+        return f"CAST(NULL AS {_type(target)})"
+    quoted = _quoted(column)
+    if meaning == "text":
+        return f"NULLIF(upper(trim(CAST({quoted} AS VARCHAR))), '')"
+    if target.endswith("_day") or target == "day":
+        return _day(quoted, types[column])
+    return _integer(table, column, types[column], meaning, found, is_csv=is_csv)
+
+
+def _key(table: str, found: Mapping[str, str], row: str, text_key: bool) -> str:
+    """The order reference as written; a row without one stands alone under a name of its own."""
+    column = found.get("key")
+    if not text_key:
+        lonely = f"-(8 * CAST({row} AS BIGINT) + {sorted(_DAYS).index(table) + 1})"
+        return lonely if column is None else f"coalesce(CAST({_quoted(column)} AS BIGINT), {lonely})"
+    alone = f"concat('no reference: {table} row ', {row})"
+    return alone if column is None else f"coalesce(NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), ''), {alone})"
+
+
+def _document(found: Mapping[str, str], row: str) -> str:
+    column = found.get("document")
+    alone = f"concat('row ', {row})"
+    return alone if column is None else f"coalesce(NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), ''), {alone})"
+
+
+def _integer(table: str, column: str, kind: str, meaning: str, found: Mapping[str, str], *, is_csv: bool) -> str:
+    quoted, lower = _quoted(column), column.lower()
+    scaled = lower.endswith(("_minor", "_milli", "_micro"))
+    if scaled or (kind in _INTEGERS and not is_csv and meaning in ("amount", "payable")):
+        return f"CAST({quoted} AS BIGINT)"
+    if kind in ("DOUBLE", "FLOAT"):
+        raise Problem(
+            "bulk_input_unreadable", table=table, reason=f"{column} is a binary float; write decimals or minor units"
+        )
+    factor = str(10 ** _SCALES[meaning])
+    if meaning in ("amount", "payable") and "currency" in found:
+        odd = {c: currency_of(c).digits for c in ("JPY", "KRW", "BHD", "KWD")}
+        whens = " ".join(f"WHEN '{code}' THEN {10**digits}" for code, digits in odd.items())
+        factor = f"CASE upper(trim({_quoted(found['currency'])})) {whens} ELSE 100 END"
+    value = f"CAST(NULLIF(replace(CAST({quoted} AS VARCHAR), ',', ''), '') AS DECIMAL(26, 6))"
+    return f"CAST({value} * {factor} AS BIGINT)"
+
+
+def _day(quoted: str, kind: str) -> str:
+    if kind in _INTEGERS:
+        return f"CAST({quoted} AS INTEGER)"
+    if kind == "VARCHAR":
+        plain = f"NULLIF(trim({quoted}), '')"
+        number, days = f"CAST({plain} AS INTEGER)", f"CAST(CAST({plain} AS DATE) - DATE '1970-01-01' AS INTEGER)"
+        return f"CASE WHEN regexp_full_match({plain}, '-?[0-9]{{1,6}}') THEN {number} ELSE {days} END"
+    return f"CAST(CAST({quoted} AS DATE) - DATE '1970-01-01' AS INTEGER)"
+
+
+def _quoted(column: str) -> str:
+    escaped = column.replace('"', '""')
+    return f'"{escaped}"'
+
+
+def _type(target: str) -> str:
+    if target in ("currency", "party", "account"):
+        return "VARCHAR"
+    return "INTEGER" if target == "day" or target.endswith("_day") else "BIGINT"
+
+
+def _empty(text_key: bool) -> str:
+    kind = "VARCHAR" if text_key else "BIGINT"
+    columns = ["CAST(0 AS BIGINT) AS row_id", f"CAST(NULL AS {kind}) AS k", "CAST(NULL AS VARCHAR) AS doc"]
+    columns += [f"CAST(NULL AS {_type(name)}) AS {name}" for name, _ in CANONICAL[2:]]
+    return ", ".join(columns)
