@@ -17,8 +17,8 @@ from lxml import etree
 
 from scf.kernel.money import format_plain, round_half_up
 from scf.standards import archive, tree, xml
-from scf.standards.records import Identifier, Invoice, Line, Party, TaxSubtotal
-from scf.standards.refusals import refusal
+from scf.standards.records import Identifier, Invoice, Line, Notice, Party, TaxSubtotal
+from scf.standards.refusals import quote, refusal
 
 _CURRENCY = "CNY"
 _NUMBER = re.compile(r"\d{20}")
@@ -239,7 +239,15 @@ def _invoice(
     net_minor, gross_minor = tree.money(net, _CURRENCY), tree.money(gross, _CURRENCY)
     tax_minor = tree.money(tax, _CURRENCY) if tax_text.strip("*") else 0
     _agree(gross, gross_minor, net_minor + tax_minor, 0)
-    if lines and all(line.net_minor is not None for line, *_ in lines):
+    notices: list[Notice] = []
+    for who, path in ((seller, "Seller"), (buyer, "Buyer")):
+        if not who.identifiers:
+            notices.append(
+                Notice("cn_einvoice_party_unidentified", tree.place(root, path), (("name", quote(who.name)),))
+            )
+    if not lines or any(line.net_minor is None for line, *_ in lines):
+        notices.append(Notice("cn_einvoice_lines_unchecked", tree.place(root)))
+    else:
         _agree(net, net_minor, sum(line.net_minor or 0 for line, *_ in lines), 0)
         _agree(tax, tax_minor, sum(item[1] for item in lines), 0)
     is_red = gross_minor < 0
@@ -273,6 +281,7 @@ def _invoice(
         payee_accounts=(seller.account,) if seller.account else (),
         corrects=(origin,) if origin else (),
         notes=(remark,) if remark else (),
+        notices=tuple(notices),
     )
 
 

@@ -18,7 +18,7 @@ from scf.standards.tree import parse_moment
 
 _FIRST = ("eventTime", "eventTimeZoneOffset", "certificationInfo", "parentID")
 _QUANTITY = ("epcClass", "quantity", "uom")
-_SENSOR_METADATA = (
+SENSOR_METADATA = (
     "time",
     "startTime",
     "endTime",
@@ -28,7 +28,7 @@ _SENSOR_METADATA = (
     "dataProcessingMethod",
     "bizRules",
 )
-_SENSOR_REPORT = (
+SENSOR_REPORT = (
     "type",
     "exception",
     "deviceID",
@@ -186,9 +186,9 @@ class _Text:
         return "".join(sorted(text for texts in found for text in texts))
 
     def sensor(self, element: Mapping[str, Any]) -> str:
-        metadata = self.fields(element.get("sensorMetadata") or {}, _SENSOR_METADATA)
+        metadata = self.fields(element.get("sensorMetadata") or {}, SENSOR_METADATA)
         reports = sorted(
-            "sensorReport" + self.fields(item, _SENSOR_REPORT, {"type": "sensorType"})
+            "sensorReport" + self.fields(item, SENSOR_REPORT, {"type": "sensorType"})
             for item in element.get("sensorReport") or ()
         )
         return (

@@ -10,6 +10,7 @@ from decimal import Decimal
 from importlib import resources
 from typing import Any
 
+from scf.standards.epcis_hash import SENSOR_METADATA, SENSOR_REPORT
 from scf.standards.tree import parse_moment
 
 EVENT_TYPES = ("ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent")
@@ -50,6 +51,19 @@ _OWN = {
     ),
     "AssociationEvent": frozenset(("parentID", "childEPCs", "childQuantityList")),
 }
+_INNER = {
+    "readPoint": frozenset(("id",)),
+    "bizLocation": frozenset(("id",)),
+    "persistentDisposition": frozenset(("set", "unset")),
+    "errorDeclaration": frozenset(("declarationTime", "reason", "correctiveEventIDs")),
+    "bizTransactionList": frozenset(("type", "bizTransaction")),
+    "sourceList": frozenset(("type", "source")),
+    "destinationList": frozenset(("type", "destination")),
+    "sensorElementList": frozenset(("type", "sensorMetadata", "sensorReport")),
+    "sensorMetadata": frozenset(SENSOR_METADATA),
+    "sensorReport": frozenset((*SENSOR_REPORT, "bizRules")),
+}
+"""Names inside these objects; anything else there must be an extension with its prefix."""
 _EPC_LISTS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 _QUANTITY_LISTS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
 _URI = re.compile(r"[A-Za-z][A-Za-z0-9+.-]*:\S+")
@@ -78,11 +92,30 @@ def faults(event: Any, place: str) -> Iterator[Fault]:
     for name in event:
         if name not in _COMMON | _OWN[kind] and ":" not in name and not name.startswith("@"):
             yield Fault("document_element_unknown", f"{place}.{name}", {"element": name})
+        elif event[name] is None:
+            yield _wrong(f"{place}.{name}", "null", "value")
     yield from _when(event, place)
     yield from _what(event, kind, place)
     yield from _why(event, kind, place)
     yield from _where(event, place)
     yield from _details(event, place)
+    for name, value in event.items():
+        yield from _strangers(name, value, f"{place}.{name}")
+
+
+def _strangers(name: str, value: Any, place: str) -> Iterator[Fault]:
+    """Names that the standard does not have inside an object it defines."""
+    known = _INNER.get(name)
+    if known is None:
+        return
+    if isinstance(value, list):
+        for index, item in enumerate(value):
+            yield from _strangers(name, item, f"{place}[{index}]")
+    elif isinstance(value, dict):
+        for key, item in value.items():
+            if key not in known and ":" not in key and not key.startswith("@"):
+                yield Fault("document_element_unknown", f"{place}.{key}", {"element": key})
+            yield from _strangers(key, item, f"{place}.{key}")
 
 
 def _wrong(place: str, text: Any, expected: str) -> Fault:

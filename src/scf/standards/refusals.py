@@ -6,6 +6,7 @@ from scf.kernel.problems import Problem
 from scf.kernel.sentences import sentence
 
 _LONGEST_QUOTE = 60
+_LONGEST_PLACE = 240
 
 
 def refusal(code: str, place: str, **facts: str | int) -> Problem:
@@ -17,8 +18,15 @@ def refusal(code: str, place: str, **facts: str | int) -> Problem:
     problem = Problem(code)
     problem.facts.update({key: quote(value) if isinstance(value, str) else value for key, value in facts.items()})
     reason = sentence(code, "en", **{"place": "", **problem.facts}).removeprefix(": ")
-    problem.facts.update(place=place, reason=reason)
+    problem.facts.update(place=_shorten(place), reason=reason)
     return problem
+
+
+def _shorten(place: str) -> str:
+    """A place of readable length: names come from the document and may be endless."""
+    half = _LONGEST_PLACE // 2
+    short = place if len(place) <= _LONGEST_PLACE else f"{place[:half]}…{place[-half:]}"
+    return "".join(char if char.isprintable() else " " for char in short)
 
 
 def quote(text: str) -> str:

@@ -9,6 +9,7 @@ from datetime import date, datetime
 from decimal import Decimal
 from functools import cache
 from importlib import resources
+from typing import Any
 
 from lxml import etree
 
@@ -110,11 +111,15 @@ class _Place:
 
 
 @cache
+def _elements() -> dict[str, Any]:
+    return tomllib.loads(resources.files("scf.standards").joinpath("elements.toml").read_text(encoding="utf-8"))
+
+
+@cache
 def _places(standard: str) -> dict[str, _Place]:
-    table = tomllib.loads(resources.files("scf.standards").joinpath("elements.toml").read_text(encoding="utf-8"))
     return {
         name: _Place(frozenset(item["children"].split()), frozenset(item.get("once", "").split()))
-        for item in table[standard]
+        for item in _elements()[standard]
         for name in item["at"].split()
     }
 
@@ -122,8 +127,13 @@ def _places(standard: str) -> dict[str, _Place]:
 @cache
 def vocabulary() -> frozenset[str]:
     """Every element name of the ISO 20022 messages read here, over all versions."""
-    table = tomllib.loads(resources.files("scf.standards").joinpath("elements.toml").read_text(encoding="utf-8"))
-    return frozenset(table["iso20022"]["vocabulary"].split())
+    return frozenset(_elements()["iso20022"]["vocabulary"].split())
+
+
+@cache
+def x12_segments() -> frozenset[str]:
+    """Every segment tag of the X12 documents read here."""
+    return frozenset(_elements()["x12"]["segments"].split())
 
 
 def check_names(root: etree._Element, standard: str) -> None:

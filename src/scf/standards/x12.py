@@ -10,7 +10,7 @@ from decimal import Decimal
 from scf.standards.invoice_totals import line_net
 from scf.standards.records import DespatchAdvice, Identifier, Line, Notice, Order, Party
 from scf.standards.refusals import refusal
-from scf.standards.tree import known_currency
+from scf.standards.tree import known_currency, x12_segments
 from scf.standards.x12_text import Segment, TransactionSet, read_sets
 
 _BUYER = ("BY", "OB", "BT")
@@ -110,7 +110,7 @@ def _order(found: TransactionSet, start: str, default_currency: str | None) -> O
         order_reference=number if is_answer else None,
         response_code=head.get(2) if is_answer else None,
         syntax="X12",
-        notices=_total_notices(segments, lines),
+        notices=(*_strangers(segments), *_total_notices(segments, lines)),
     )
 
 
@@ -200,6 +200,15 @@ def _ship_notice(found: TransactionSet) -> DespatchAdvice:
             value for item in segments if item.tag == "REF" and item.get(1) in ("BM", "CN") and (value := item.get(2))
         ),
         syntax="X12",
+        notices=_strangers(segments),
+    )
+
+
+def _strangers(segments: Sequence[Segment]) -> tuple[Notice, ...]:
+    """A notice for every segment these documents do not have: it was left aside."""
+    known = x12_segments()
+    return tuple(
+        Notice("x12_segment_unknown", item.place, (("tag", item.tag),)) for item in segments if item.tag not in known
     )
 
 
