@@ -4,12 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
+from .financing_book import financing_completed, financing_locked
 from .hashing import keccak
-from .interface import INTENTS
+from .note_tree import change, offer_ok, parts, put, require, spend
 from .register import (
-    BANK,
-    FINANCED,
-    FINANCIER,
     FROZEN,
     LEAF,
     LOCKED,
@@ -18,16 +16,12 @@ from .register import (
     OBLIGOR,
     OFFERED,
     PENDING,
-    RECOURSE,
-    BankLine,
     Event,
     Note,
     Receivable,
     Register,
     name_of,
-    note_id,
 )
-from .report import Check
 from .settlement import closed, payment_recorded, settled, settlement_held
 
 LAPSED = 3
@@ -46,47 +40,11 @@ def apply(register: Register, event: Event) -> None:
         check.fail("not_conserved", f"{event.record} receivable {receivable.id}", face, sums)
 
 
-def change(receivable: Receivable, note: Note, *, amount: int | None = None, flags: int | None = None) -> None:
-    """Set a note's amount or flags and move the receivable's sums along."""
-    receivable.sums[note.bucket] -= note.amount
-    if amount is not None:
-        note.amount = amount
-    if flags is not None:
-        note.flags = flags
-    receivable.sums[note.bucket] += note.amount
-
-
-def put(register: Register, receivable: Receivable, note: Note, claimed: int, evidence: bytes, event: Event) -> None:
-    """Add a node: its id must prove its descent, and must be new."""
-    check = register.report.check("lineage")
-    check.expect(
-        "note_id", event.record, name_of(note_id(note.receivable, note.parent, note.index, evidence)), name_of(claimed)
-    )
-    if claimed in register.notes:
-        check.fail("note_twice", event.record, "a new id", name_of(claimed))
-    register.notes[claimed] = note
-    receivable.notes.append(claimed)
-    receivable.sums[note.bucket] += note.amount
-
-
-def _parts(register: Register, note: int) -> tuple[Receivable, Note]:
-    return register.receivables[note >> 192], register.notes[note]
-
-
-def _require(check: Check, key: str, event: Event, holds: bool, expected: object, found: object) -> None:
-    if not holds:
-        check.fail(key, event.record, expected, found)
-
-
-def _offer_ok(receivable: Receivable, until: int, event: Event) -> bool:
-    return event.timestamp < until <= receivable.maturity and until % _HOUR == 0
-
-
 def _issued(register: Register, event: Event) -> Receivable:
     args, check = event.args, register.report.check("terms")
     check.count()
     obligor = register.members.get(args["obligor"])
-    _require(
+    require(
         check,
         "not_allowed",
         event,
@@ -94,8 +52,8 @@ def _issued(register: Register, event: Event) -> Receivable:
         "an obligor in good standing",
         args["obligor"],
     )
-    _require(check, "halted", event, not register.is_halted(args["obligor"]), "not halted", args["obligor"])
-    _require(
+    require(check, "halted", event, not register.is_halted(args["obligor"]), "not halted", args["obligor"])
+    require(
         check, "not_allowed", event, register.is_good(args["creditor"]), "a member in good standing", args["creditor"]
     )
     receivable = Receivable(
@@ -117,10 +75,10 @@ def _issued(register: Register, event: Event) -> Receivable:
         and args["face"] > 0
         and args["maturity"] > event.timestamp
         and 1 <= args["maxTier"] <= 250
-        and _offer_ok(receivable, args["offerUntil"], event)
+        and offer_ok(receivable, args["offerUntil"], event)
     )
-    _require(check, "terms", event, sound, "terms the contract allows", args["face"])
-    _require(
+    require(check, "terms", event, sound, "terms the contract allows", args["face"])
+    require(
         check,
         "receivable_id",
         event,
@@ -134,7 +92,7 @@ def _issued(register: Register, event: Event) -> Receivable:
     register.fingerprints[args["fingerprint"]] = receivable.id
     if obligor is not None:
         obligor.used += receivable.face
-        _require(check, "over_limit", event, obligor.used <= obligor.limit, f"<= {obligor.limit}", obligor.used)
+        require(check, "over_limit", event, obligor.used <= obligor.limit, f"<= {obligor.limit}", obligor.used)
     register.receivables[receivable.id] = receivable
     root = Note(
         args["noteId"], receivable.id, 0, 0, args["creditor"], args["face"], 1, OFFERED, until=args["offerUntil"]
@@ -144,55 +102,29 @@ def _issued(register: Register, event: Event) -> Receivable:
 
 
 def _accepted(register: Register, event: Event) -> Receivable:
-    receivable, note = _parts(register, event.args["noteId"])
+    receivable, note = parts(register, event.args["noteId"])
     check = register.report.check("notes")
     check.count()
-    _require(
+    require(
         check, "not_offered", event, note.flags & (OFFERED | LOCKED | FROZEN) == OFFERED, "an open offer", note.flags
     )
-    _require(check, "offer_closed", event, event.timestamp < note.until, f"before {note.until}", event.timestamp)
-    _require(check, "other_holder", event, event.args["holder"] == note.holder, note.holder, event.args["holder"])
-    _require(check, "not_allowed", event, register.is_good(note.holder), "a member in good standing", note.holder)
+    require(check, "offer_closed", event, event.timestamp < note.until, f"before {note.until}", event.timestamp)
+    require(check, "other_holder", event, event.args["holder"] == note.holder, note.holder, event.args["holder"])
+    require(check, "not_allowed", event, register.is_good(note.holder), "a member in good standing", note.holder)
     if note.parent == 0:
         receivable.accepted = True
-    _require(check, "not_open", event, receivable.is_open, "an open receivable", receivable.id)
+    require(check, "not_open", event, receivable.is_open, "an open receivable", receivable.id)
     change(receivable, note, flags=note.flags & ~PENDING)
     return receivable
 
 
-def _spend(
-    register: Register, event: Event, parent: int, amount: int, index: int, *, capped: bool
-) -> tuple[Receivable, Note]:
-    """What every pass and financing has in common: the parent may give, and gives no more than it has."""
-    receivable, giver = _parts(register, parent)
-    check, lineage = register.report.check("notes"), register.report.check("lineage")
-    check.count()
-    _require(check, "not_movable", event, not giver.flags & (PENDING | FROZEN), "a note in hand", giver.flags)
-    _require(check, "not_open", event, receivable.is_open, "an open receivable", receivable.id)
-    _require(
-        check, "matured", event, event.timestamp < receivable.maturity, f"before {receivable.maturity}", event.timestamp
-    )
-    _require(check, "halted", event, not register.is_halted(receivable.obligor), "not halted", receivable.obligor)
-    _require(check, "not_allowed", event, register.is_good(giver.holder), "a member in good standing", giver.holder)
-    _require(check, "overspent", event, amount <= giver.amount, f"<= {giver.amount}", amount)
-    _require(check, "too_small", event, amount >= max(1, receivable.min_amount), f">= {receivable.min_amount}", amount)
-    lineage.expect("child_index", event.record, giver.children, index)
-    if capped:
-        _require(
-            lineage, "too_deep", event, giver.tier < receivable.max_tier, f"<= {receivable.max_tier}", giver.tier + 1
-        )
-    change(receivable, giver, amount=giver.amount - amount)
-    giver.children += 1
-    return receivable, giver
-
-
 def _passed(register: Register, event: Event) -> Receivable:
     args, check = event.args, register.report.check("notes")
-    receivable, giver = _spend(register, event, args["parentId"], args["amount"], args["childIndex"], capped=True)
+    receivable, giver = spend(register, event, args["parentId"], args["amount"], args["childIndex"], capped=True)
     to_self = args["to"] == giver.holder
-    _require(check, "not_allowed", event, register.is_good(args["to"]), "a member in good standing", args["to"])
-    sound = args["offerUntil"] == 0 if to_self else _offer_ok(receivable, args["offerUntil"], event)
-    _require(check, "bad_offer", event, sound, "a whole hour ahead, not after maturity", args["offerUntil"])
+    require(check, "not_allowed", event, register.is_good(args["to"]), "a member in good standing", args["to"])
+    sound = args["offerUntil"] == 0 if to_self else offer_ok(receivable, args["offerUntil"], event)
+    require(check, "bad_offer", event, sound, "a whole hour ahead, not after maturity", args["offerUntil"])
     child = Note(
         args["noteId"], receivable.id, giver.id, args["childIndex"], args["to"], args["amount"], giver.tier + 1,
         0 if to_self else OFFERED, until=args["offerUntil"],
@@ -203,17 +135,17 @@ def _passed(register: Register, event: Event) -> Receivable:
 
 def _mass_passed(register: Register, event: Event) -> Receivable:
     args, amount = event.args, event.args["root"] & (2**64 - 1)
-    receivable, giver = _spend(register, event, args["parentId"], amount, args["childIndex"], capped=True)
+    receivable, giver = spend(register, event, args["parentId"], amount, args["childIndex"], capped=True)
     check = register.report.check("notes")
-    _require(
+    require(
         check,
         "bad_offer",
         event,
-        _offer_ok(receivable, args["offerUntil"], event),
+        offer_ok(receivable, args["offerUntil"], event),
         "a whole hour ahead",
         args["offerUntil"],
     )
-    _require(check, "bad_tree", event, 1 <= args["count"] <= 2**17, "1 to 131072 leaves", args["count"])
+    require(check, "bad_tree", event, 1 <= args["count"] <= 2**17, "1 to 131072 leaves", args["count"])
     mass = Note(
         args["massId"], receivable.id, giver.id, args["childIndex"], giver.holder, amount, giver.tier + 1, MASS,
         until=args["offerUntil"], mass_root=args["root"], mass_count=args["count"],
@@ -224,12 +156,12 @@ def _mass_passed(register: Register, event: Event) -> Receivable:
 
 def _materialised(register: Register, event: Event) -> Receivable:
     args, check = event.args, register.report.check("notes")
-    receivable, mass = _parts(register, args["massId"])
+    receivable, mass = parts(register, args["massId"])
     check.count()
-    _require(check, "not_movable", event, mass.flags == MASS, "an open mass pass", mass.flags)
-    _require(check, "offer_closed", event, event.timestamp < mass.until, f"before {mass.until}", event.timestamp)
-    _require(check, "overspent", event, args["amount"] <= mass.amount, f"<= {mass.amount}", args["amount"])
-    _require(
+    require(check, "not_movable", event, mass.flags == MASS, "an open mass pass", mass.flags)
+    require(check, "offer_closed", event, event.timestamp < mass.until, f"before {mass.until}", event.timestamp)
+    require(check, "overspent", event, args["amount"] <= mass.amount, f"<= {mass.amount}", args["amount"])
+    require(
         check,
         "too_small",
         event,
@@ -237,7 +169,7 @@ def _materialised(register: Register, event: Event) -> Receivable:
         f">= {receivable.min_amount}",
         args["amount"],
     )
-    _require(check, "not_allowed", event, register.is_good(args["to"]), "a member in good standing", args["to"])
+    require(check, "not_allowed", event, register.is_good(args["to"]), "a member in good standing", args["to"])
     change(receivable, mass, amount=mass.amount - args["amount"])
     evidence = keccak(mass.mass_root.to_bytes(32, "big") + args["leaf"].to_bytes(32, "big"))
     leaf = Note(args["noteId"], receivable.id, mass.id, args["leaf"], args["to"], args["amount"], mass.tier, LEAF)
@@ -247,9 +179,9 @@ def _materialised(register: Register, event: Event) -> Receivable:
 
 def _returned(register: Register, event: Event) -> Receivable:
     args, check = event.args, register.report.check("notes")
-    receivable, note = _parts(register, args["noteId"])
+    receivable, note = parts(register, args["noteId"])
     check.count()
-    _require(
+    require(
         check,
         "not_movable",
         event,
@@ -257,12 +189,12 @@ def _returned(register: Register, event: Event) -> Receivable:
         "a pending note",
         note.flags,
     )
-    _require(
+    require(
         check, "other_parent", event, args["parentId"] == note.parent, name_of(note.parent), name_of(args["parentId"])
     )
-    _require(check, "other_amount", event, args["amount"] == note.amount > 0, note.amount, args["amount"])
+    require(check, "other_amount", event, args["amount"] == note.amount > 0, note.amount, args["amount"])
     if args["cause"] == LAPSED:
-        _require(check, "offer_open", event, event.timestamp >= note.until, f"from {note.until}", event.timestamp)
+        require(check, "offer_open", event, event.timestamp >= note.until, f"from {note.until}", event.timestamp)
     amount = note.amount
     change(receivable, note, amount=0, flags=0)
     if note.parent == 0:
@@ -273,7 +205,7 @@ def _returned(register: Register, event: Event) -> Receivable:
     if receivable.rounds:
         if parent.amount == 0:
             parent.settled_rounds = note.settled_rounds
-        _require(
+        require(
             check,
             "unequally_settled",
             event,
@@ -285,62 +217,11 @@ def _returned(register: Register, event: Event) -> Receivable:
     return receivable
 
 
-def _financing_locked(register: Register, event: Event) -> Receivable:
-    args, quote, check = event.args, event.args["quote"], register.report.check("financing")
-    check.count()
-    holder = register.notes[quote["parentId"]].holder
-    receivable, giver = _spend(register, event, quote["parentId"], quote["amount"], args["childIndex"], capped=False)
-    quote_hash = INTENTS["Quote"].struct_hash(quote)
-    check.expect("quote_hash", event.record, quote_hash, args["quoteHash"])
-    _require(check, "quote_twice", event, quote_hash not in register.quotes, "a new quote", quote_hash)
-    register.quotes.add(quote_hash)
-    price = quote["net"] + quote["discount"] + quote["fees"]
-    _require(check, "price", event, price == quote["amount"] and quote["net"] > 0, quote["amount"], price)
-    same = args["financier"] == quote["financier"] and args["parentId"] == quote["parentId"]
-    _require(check, "other_quote", event, same, quote["financier"], args["financier"])
-    _require(
-        check, "not_allowed", event, register.is_good(quote["financier"], FINANCIER), "a financier", quote["financier"]
-    )
-    _require(check, "not_allowed", event, register.is_good(quote["payingBank"], BANK), "a bank", quote["payingBank"])
-    own = register.organisation(holder)
-    for other in (quote["financier"], quote["payingBank"]):
-        _require(check, "not_independent", event, register.organisation(other) != own, "another organisation", other)
-    in_time = event.timestamp <= quote["expiry"] and _offer_ok(receivable, quote["lockUntil"], event)
-    _require(check, "bad_offer", event, in_time, "in time", quote["lockUntil"])
-    flags = OFFERED | LOCKED | (RECOURSE if quote["recourse"] else 0)
-    child = Note(
-        args["noteId"], receivable.id, giver.id, args["childIndex"], quote["financier"], quote["amount"],
-        giver.tier + 1, flags, until=quote["lockUntil"], quote=quote,
-    )  # fmt: skip
-    put(register, receivable, child, args["noteId"], quote["evidence"], event)
-    return receivable
-
-
-def _financing_completed(register: Register, event: Event) -> Receivable:
-    args, check = event.args, register.report.check("financing")
-    receivable, note = _parts(register, args["noteId"])
-    check.count()
-    _require(
-        check, "not_movable", event, note.flags & (LOCKED | FROZEN) == LOCKED and note.amount > 0, "a lock", note.flags
-    )
-    _require(check, "offer_closed", event, event.timestamp < note.until, f"before {note.until}", event.timestamp)
-    quote = note.quote or {}
-    _require(check, "net", event, args["net"] == quote.get("net"), quote.get("net"), args["net"])
-    _require(check, "no_registration", event, any(args["registration"]), "a registration", args["registration"])
-    bank = quote.get("payingBank", b"")
-    register.use_reference("Receivables", bank, args["bankReference"], event.record)
-    register.bank_lines.append(
-        BankLine(event.record, "financed", args["bankReference"], None, args["net"], receivable.currency)
-    )
-    change(receivable, note, flags=note.flags & ~PENDING | FINANCED)
-    return receivable
-
-
 def _frozen(register: Register, event: Event) -> Receivable:
-    receivable, note = _parts(register, event.args["tokenId"])
+    receivable, note = parts(register, event.args["tokenId"])
     check = register.report.check("notes")
     check.count()
-    _require(check, "other_holder", event, event.args["account"] == note.holder, note.holder, event.args["account"])
+    require(check, "other_holder", event, event.args["account"] == note.holder, note.holder, event.args["account"])
     frozen = event.args["frozenStatus"]
     change(receivable, note, flags=note.flags | FROZEN if frozen else note.flags & ~FROZEN)
     return receivable
@@ -348,11 +229,11 @@ def _frozen(register: Register, event: Event) -> Receivable:
 
 def _forced(register: Register, event: Event) -> Receivable:
     args, check = event.args, register.report.check("notes")
-    receivable, note = _parts(register, args["tokenId"])
+    receivable, note = parts(register, args["tokenId"])
     check.count()
-    _require(check, "not_movable", event, not note.flags & PENDING and note.amount > 0, "a note in hand", note.flags)
-    _require(check, "other_holder", event, args["from"] == note.holder, note.holder, args["from"])
-    _require(
+    require(check, "not_movable", event, not note.flags & PENDING and note.amount > 0, "a note in hand", note.flags)
+    require(check, "other_holder", event, args["from"] == note.holder, note.holder, args["from"])
+    require(
         check,
         "not_allowed",
         event,
@@ -403,8 +284,8 @@ _HANDLERS: Mapping[str, Callable[[Register, Event], Receivable]] = {
     "Returned": _returned,
     "MassPassed": _mass_passed,
     "Materialised": _materialised,
-    "FinancingLocked": _financing_locked,
-    "FinancingCompleted": _financing_completed,
+    "FinancingLocked": financing_locked,
+    "FinancingCompleted": financing_completed,
     "PaymentRecorded": payment_recorded,
     "Settled": settled,
     "SettlementHeld": settlement_held,
