@@ -1094,8 +1094,8 @@ contract Receivables is IReceivables, MemberMirror {
         emit Settled(noteId, payee, uint16(t.number), uint64(principal), uint64(interest));
     }
 
-    /// @dev The note's share by the cuts; never more than is left, and the round's last note takes what is left, so
-    /// that the shares add up to the payment whatever the cuts say.
+    /// @dev The note's share by the cuts; never more than is left, and never so little that the notes after it could
+    /// not take the rest. So the shares add up to the payment whatever the cuts say; right cuts are never corrected.
     function _take(Tally memory t, uint256 noteId, uint256 note, bool isFull)
         private
         view
@@ -1103,22 +1103,18 @@ contract Receivables is IReceivables, MemberMirror {
     {
         uint256 amount = note.amount();
         if (note.flags() & Notes.MOVED != 0) noteId = _movedFrom[noteId];
-        bool isLast = amount >= t.baseLeft;
+        t.baseLeft -= amount;
         principal = isFull
             ? amount
             : Shares.share(amount, t.principal, t.base, t.principalCut, t.principalCutNote, noteId);
-        if (principal > t.principalLeft || isLast) {
-            principal = t.principalLeft < amount ? t.principalLeft : amount;
-        }
+        if (principal > t.principalLeft) principal = t.principalLeft;
+        if (principal + t.baseLeft < t.principalLeft) principal = t.principalLeft - t.baseLeft;
+        t.principalLeft -= principal;
         if (t.interest != 0) {
-            interest = isLast
-                ? t.interestLeft
-                : Shares.share(amount, t.interest, t.base, t.interestCut, t.interestCutNote, noteId);
-            if (interest > t.interestLeft) interest = t.interestLeft;
+            interest = Shares.share(amount, t.interest, t.base, t.interestCut, t.interestCutNote, noteId);
+            if (interest > t.interestLeft || t.baseLeft == 0) interest = t.interestLeft;
             t.interestLeft -= interest;
         }
-        t.principalLeft -= principal;
-        t.baseLeft = isLast ? 0 : t.baseLeft - amount;
     }
 
     function _emitIssued(Issue calldata i, uint256 receivableId, uint256 noteId) private {
