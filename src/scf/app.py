@@ -155,20 +155,25 @@ def projection(chain_id: int) -> Projection[Event]:
     return Projection(chain_id, PARTY_HANDLERS, RECEIVABLE_HANDLERS, ENTRUSTED_HANDLERS)
 
 
-def open_app(settings: Settings, clock: Clock | None = None) -> App:
+def open_app(settings: Settings, clock: Clock | None = None, *, read_only: bool = False) -> App:
     """Open an installation, making it where there is none (demo) and going on where it stopped.
+
+    With `read_only` it is opened beside a process that writes; nothing is made, sent or booked.
 
     Raises Problem `installation_missing` when nothing was set up here, and what ledger and database raise.
     """
     clock = clock or SystemClock()
+    if read_only and not settings.ledger and not (settings.data / "ledger.db").is_file():
+        raise Problem("installation_missing", folder=str(settings.data))
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)
     create_schema(engine)
-    ledger = open_ledger(settings.ledger_setting, clock, chain_id=settings.chain_id)
+    ledger = open_ledger(settings.ledger_setting, clock, chain_id=settings.chain_id, read_only=read_only)
     try:
         contracts = _contracts(settings, engine, ledger)
         app = App(settings, clock, engine, ledger, contracts)
-        app.desk.recover()
+        if not read_only:
+            app.desk.recover()
     except BaseException:
         ledger.close()
         engine.dispose()

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import sys
+from enum import StrEnum
 from pathlib import Path
 from typing import Annotated
 
@@ -10,6 +11,7 @@ import typer
 from rich.table import Table
 
 from scf import __version__, terminal
+from scf.commands import ledger, reconcile
 from scf.kernel.problems import Problem
 
 app = typer.Typer(no_args_is_help=True, add_completion=False, help="Supply-chain finance that anyone can check.")
@@ -19,10 +21,22 @@ keys = typer.Typer(no_args_is_help=True, help="Keys this installation holds.")
 app.add_typer(books, name="books")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
+app.add_typer(ledger.app, name="ledger")
+app.add_typer(reconcile.app, name="reconcile")
+app.command("node")(ledger.node)
 
 Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="SCF_DATA")]
 Port = Annotated[int, typer.Option("--port", help="Port of the pages and the API on 127.0.0.1.")]
 DEFAULT_DATA = Path("data")
+
+
+class Level(StrEnum):
+    """Assurance levels of an audit, from the operator's own word to re-execution."""
+
+    L0 = "L0"
+    L1 = "L1"
+    L2 = "L2"
+    L3 = "L3"
 
 
 def main() -> None:
@@ -144,7 +158,10 @@ def status(data: Data = DEFAULT_DATA) -> None:
     from scf.store import evidence
     from scf.store.projection import quarantine
 
-    with open_app(Settings.from_environment(data)) as installation, installation.desk.session() as session:
+    with (
+        open_app(Settings.from_environment(data), read_only=True) as installation,
+        installation.desk.session() as session,
+    ):
         head = installation.ledger.head()
         table = Table(show_header=False, box=None)
         table.add_row(
@@ -171,7 +188,7 @@ def books_rebuild(
     """Rebuild the books from genesis; with --check, exit 0 only if every row equals the live books."""
     from scf.app import Settings, open_app, rebuild_books
 
-    with open_app(Settings.from_environment(data)) as installation, terminal.progress() as bar:
+    with open_app(Settings.from_environment(data), read_only=check) as installation, terminal.progress() as bar:
         bar.add_task("Reading the ledger from genesis", total=None)
         differences, events = rebuild_books(installation, check=check)
     if not differences:
@@ -221,7 +238,7 @@ def audit_export(
     from scf.app import Settings, open_app
     from scf.audit import service
 
-    with open_app(Settings.from_environment(data)) as installation, terminal.progress() as bar:
+    with open_app(Settings.from_environment(data), read_only=True) as installation, terminal.progress() as bar:
         task = bar.add_task("Writing blocks", total=installation.ledger.head().number + 1)
         service.export(
             installation.ledger,
@@ -242,14 +259,14 @@ def audit_verify(
     bundle: Path,
     trust: Annotated[Path | None, typer.Option(help="What the auditor knows from elsewhere (JSON).")] = None,
     since: Annotated[Path | None, typer.Option(help="Report or head of the last audit.")] = None,
-    require: Annotated[str, typer.Option(help="Level that must be reached: L0, L1, L2, L3.")] = "L0",
+    require: Annotated[Level, typer.Option(help="Level that must be reached.")] = Level.L0,
     re_execute: Annotated[bool, typer.Option("--re-execute", help="Run every transaction again.")] = False,
     report: Annotated[Path | None, typer.Option(help="Write the report as JSON.")] = None,
 ) -> None:
     """Verify a bundle offline: exit 0 proved, 1 contradiction, 2 not provable, 3 malformed, 64 usage."""
     from scf.audit import service
 
-    found = service.verify(bundle, trust, since, require=require, re_execute=re_execute)
+    found = service.verify(bundle, trust, since, require=require.value, re_execute=re_execute)
     if report is not None:
         report.write_text(found.to_json(), encoding="utf-8")
     sys.stdout.write(found.summary(terminal.language()))

@@ -15,7 +15,7 @@ from scf.bank.gateway import Gateway
 from scf.bank.models import BankLine
 from scf.desk.service import Desk
 from scf.documents.models import ImportedDocument, SavedMapping, TradePayment
-from scf.documents.readers import read
+from scf.documents.readers import facts_of, read_whole, record_count
 from scf.kernel.problems import Problem
 from scf.reconciliation import convert
 from scf.reconciliation import service as reconciliation
@@ -70,7 +70,7 @@ class Documents:
         kind = detect(raw, name)
         with self._desk.session() as session:
             columns = self._mapping(session, name, mapping) if kind is DocumentKind.CSV else None
-            reading = read(raw, kind, name, columns)
+            document = read_whole(raw, name, columns)
             now = self._desk.clock.now()
             kept = evidence.record(
                 session,
@@ -85,7 +85,7 @@ class Documents:
             opened = 0
             if kept.is_new:
                 origin = Origin(source, int(trust), kept.evidence_id, applicant_can_write=int(trust) < Trust.T2)
-                facts = reading.facts(origin)
+                facts = facts_of(document, origin)
                 opened = reconciliation.take(session, facts, clock=self._desk.clock).opened if facts else 0
                 if kind in _STATEMENTS:
                     bank.import_statement(session, raw, kept.evidence_id, now=now)
@@ -104,10 +104,10 @@ class Documents:
             kind=kind.value,
             evidence_id=kept.evidence_id,
             is_new=kept.is_new,
-            accepted=reading.records,
-            rejected=reading.rejected,
+            accepted=record_count(document),
+            rejected=0,
             exceptions=opened,
-            notices=tuple({"en": item.sentence("en"), "zh-CN": item.sentence("zh-CN")} for item in reading.notices),
+            notices=tuple({"en": item.sentence("en"), "zh-CN": item.sentence("zh-CN")} for item in document.notices),
         )
 
     def exchange(self, gateway: Gateway) -> bank.Collected:
@@ -148,7 +148,7 @@ class Documents:
             raw = evidence.raw_bytes(session, evidence_id)
             source = bank.bank_source(bank.account(session, lines[0].account).bank)
             origin = Origin(source, int(Trust.T3), evidence_id, applicant_can_write=False)
-            said = read(raw, detect(raw), evidence_id, None).facts(origin)
+            said = facts_of(read_whole(raw, evidence_id, None), origin)
             facts = [trade for trade in (self._as_trade(session, fact) for fact in said) if trade is not None]
             reconciliation.take(session, facts, clock=self._desk.clock)
 
