@@ -60,5 +60,25 @@ def by_field(name: str) -> Callable[[App, Session, Message], Sequence[str]]:
     return lambda app, session, message: (str(message[name]),)
 
 
+def subject_of(caller: Caller, body: Any) -> Message:
+    """What a request is about, named as in the message that will be signed: enough to tell who must sign it."""
+    given = body.model_dump()
+    found: dict[str, Any] = {name: given[name] for name in _PARTIES if name in given}
+    for name in _OWN:
+        if name in given:
+            found[name] = given[name] or caller.address
+    if "note" in given:
+        found["noteId"] = found["parentId"] = int(given["note"], 16)
+    for name, signed in _NUMBERS.items():
+        if name in given:
+            found[signed] = given[name]
+    if "quote" in given:
+        found["quoteHash"] = given["quote"].lower()
+    return found
+
+
+_PARTIES = ("obligor", "financier", "payer", "beneficiary")
+_OWN = ("attestor", "approver", "by")
+_NUMBERS = {"receivable": "receivableId", "account": "accountId"}
 MONEY_EXAMPLE = {"minor": "50000000", "currency": "CNY"}
 NOTE_EXAMPLE = {"note": shapes.NOTE}

@@ -12,7 +12,7 @@ from typing import Any
 
 from scf.api import acts_entrusted, acts_financing, acts_receivables, shapes
 from scf.api.access import Caller
-from scf.api.act_kinds import Message, PlainAct, Ready, Signatures, SignedAct
+from scf.api.act_kinds import Message, PlainAct, Ready, Signatures, SignedAct, subject_of
 from scf.api.policy import require_signer
 from scf.app import App
 from scf.financing.price import Price
@@ -27,10 +27,14 @@ PLAIN: dict[str, PlainAct] = {act.name: act for act in (*acts_financing.PLAIN, *
 
 
 def prepare(app: App, caller: Caller, act: SignedAct, body: Any) -> Ready:
-    """Typed data for an act the caller is a party of. Raises Problem `not_your_act` and what the room raises."""
-    ready = act.prepare(app, caller, body)
+    """Typed data for an act the caller is a party of; who is none learns nothing of what the act is about.
+
+    Raises Problem `not_your_act` and what the room raises.
+    """
     with app.reading() as session:
-        require_signer(caller, act.name, ready.prepared.signers, app.parties.names(session))
+        require_signer(caller, act.name, act.signers(app, session, subject_of(caller, body)))
+    ready = act.prepare(app, caller, body)
+    require_signer(caller, act.name, ready.prepared.signers)
     return ready
 
 
@@ -46,7 +50,7 @@ def submit(
     """Carry a signed act to its room, once. Raises Problem `not_your_act` and what the room raises."""
     with app.reading() as session:
         signers = act.signers(app, session, message)
-        require_signer(caller, act.name, signers, app.parties.names(session))
+        require_signer(caller, act.name, signers)
     return act.submit(app, message, signatures, context, key, caller.key)
 
 

@@ -91,12 +91,7 @@ def _register(app: App, caller: Caller, body: shapes.NoteBody) -> Mapping[str, A
     with app.desk.session() as session:
         row = app.financing.financing(session, body.note.lower())
         if not caller.addresses & {row.financier, row.paying_bank} and not caller.has(Role.OPERATOR):
-            raise Problem(
-                "not_your_act",
-                act="register",
-                signer=app.parties.name_of(session, row.financier),
-                caller=caller.name,
-            )
+            raise Problem("not_your_act", act="register", caller=caller.name)
         return {"note": row.note_id, "registration": app.financing.register(session, row.note_id)}
 
 

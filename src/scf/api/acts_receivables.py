@@ -11,6 +11,7 @@ from sqlmodel import Session
 from scf.api import shapes
 from scf.api.access import Caller
 from scf.api.act_kinds import MONEY_EXAMPLE, NOTE_EXAMPLE, Message, PlainAct, Ready, Signatures, SignedAct, by_field
+from scf.api.views import Views
 from scf.app import App
 from scf.kernel.clock import today
 from scf.kernel.money import currency as currency_of
@@ -128,6 +129,8 @@ def _lapse(app: App, caller: Caller, body: shapes.NothingBody) -> Mapping[str, A
 
 
 def _settle(app: App, caller: Caller, body: shapes.ReceivableBody) -> Mapping[str, Any]:
+    with app.reading() as session:
+        Views(app, session, caller).receivable_row(body.receivable)
     done = app.receivables.settle(body.receivable)
     return {
         "receivable": body.receivable,

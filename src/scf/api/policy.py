@@ -18,7 +18,6 @@ from enum import IntEnum
 from scf.api.access import Caller
 from scf.entrusted.models import EntrustedAccount, Stage
 from scf.kernel.problems import Problem
-from scf.parties.service import Role
 from scf.receivables.models import Financing, Note, Receivable
 
 
@@ -136,10 +135,7 @@ def may_open_evidence(caller: Caller, sender: str, parties: Collection[str]) -> 
     return caller.sees_all or sender in caller.senders or bool(caller.addresses & set(parties))
 
 
-def require_signer(caller: Caller, act: str, signers: Collection[str], names: Mapping[str, str]) -> None:
-    """An act is prepared for and sent by its own parties. Raises Problem `not_your_act`."""
-    if caller.has(Role.OPERATOR) and not signers:
-        return
+def require_signer(caller: Caller, act: str, signers: Collection[str]) -> None:
+    """An act is prepared for and sent by its own parties. Raises Problem `not_your_act`, which names nobody else."""
     if not caller.addresses & set(signers):
-        who = ", ".join(names.get(signer, signer) for signer in signers) or "the operators"
-        raise Problem("not_your_act", act=act, signer=who, caller=caller.name)
+        raise Problem("not_your_act", act=act, caller=caller.name)

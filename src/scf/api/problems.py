@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import traceback
 from collections.abc import Mapping
 from typing import Any
 
@@ -89,7 +90,8 @@ def problem_of(error: Exception, request: Request) -> Problem:
         return Problem("request_refused", reason=str(error.detail))
     reference = new_reference("E")
     moved: Any = "no" if request.method in ("GET", "HEAD", "OPTIONS") else "unknown"
-    _log.exception("unexpected error", reference=reference, method=request.method, path=path, exc_info=error)
+    trace = "".join(traceback.format_exception(error))  # without local variables: keys may be among them
+    _log.error("unexpected error", reference=reference, method=request.method, path=path, trace=trace)
     return Problem("unexpected_error", money_moved=moved, reference=reference)
 
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, replace
 from scf.web.svg.drawing import element, shorten, text, title
 
 WIDTH, HEIGHT = 960.0, 420.0
-LEAST_LABEL = 15.0
+LEAST_LABEL = 14.0
 """Pixels a slice needs before it can carry a line of words."""
 MOST_SLICES = 150
 _FONT = 12.0
@@ -118,7 +118,7 @@ def _slice(item: Placed, head: float, words: Words) -> str:
     for number, line in enumerate(lines):
         if item.height >= LEAST_LABEL * (number + 1) + 4:
             short = shorten(line, room, _FONT)
-            parts.append(text(short, item.x + 11, y + 15 + LEAST_LABEL * number, "label" if number == 0 else "value"))
+            parts.append(text(short, item.x + 11, y + 14 + LEAST_LABEL * number, "label" if number == 0 else "value"))
     return element("g", "".join(parts))
 
 

@@ -7,7 +7,7 @@ for (const form of document.querySelectorAll("form[data-gate]")) {
   const boxes = [...form.querySelectorAll("input[type=checkbox][required]")];
   const show = () => {
     const missing = boxes.filter((box) => !box.checked).length;
-    line.textContent = missing ? `${missing} ${line.dataset.missing}` : line.dataset.complete;
+    line.textContent = missing ? `${line.dataset.missing}: ${missing}` : line.dataset.complete;
   };
   for (const box of boxes) box.addEventListener("change", show);
 }
