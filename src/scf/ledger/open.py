@@ -1,4 +1,4 @@
-"""One setting chooses the engine: `embedded:PATH` or `rpc:URL[,URL…]` (`SCF_LEDGER`)."""
+"""One setting chooses the engine: `embedded:PATH`, `sidecar:PATH` or `rpc:URL[,URL…]` (`SCF_LEDGER`)."""
 
 from __future__ import annotations
 
@@ -11,7 +11,8 @@ def open_ledger(setting: str, clock: Clock, *, chain_id: int | None = None, read
     """Open the ledger named by `setting`.
 
     Args:
-        setting: `embedded:PATH` (a file, or `:memory:`), or `rpc:URL` with more URLs of that network after commas.
+        setting: `embedded:PATH` (a file, or `:memory:`); `sidecar:PATH` (anvil beside the service, its transactions in
+            that file); `rpc:URL` with more URLs of that network after commas.
         clock: gives the block time of the embedded engine; nodes have their own.
         chain_id: expected chain id; None takes what is there (20260 for a new embedded chain).
         read_only: read beside a writing process.
@@ -23,6 +24,10 @@ def open_ledger(setting: str, clock: Clock, *, chain_id: int | None = None, read
         from scf.ledger.embedded.engine import EmbeddedLedger  # late: py-evm takes a second to import
 
         return EmbeddedLedger(place, clock, chain_id=chain_id, read_only=read_only)
+    if engine == "sidecar" and place:
+        from scf.ledger.rpc.sidecar import SidecarLedger  # late: needs anvil beside it
+
+        return SidecarLedger(place, clock, chain_id=chain_id)
     if engine == "rpc" and place:
         from scf.ledger.rpc.engine import RpcLedger  # late: the embedded engine needs no HTTP
 

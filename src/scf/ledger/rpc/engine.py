@@ -128,6 +128,10 @@ class RpcLedger:
             found = self._receipts([transaction_hash]).get(transaction_hash)
         return found
 
+    def receipts_of(self, transaction_hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
+        """Receipts of those transactions that are mined, by hash."""
+        return self._receipts(transaction_hashes)
+
     def submit(self, raws: Sequence[bytes]) -> list[Receipt]:
         """See `Ledger.submit`. Every node gets every transaction; what stays unmined is sent again.
 
