@@ -56,6 +56,10 @@ class BankSide:
                 )
         for code, amount in WORKING_CAPITAL.items():
             self.simulator.deposit(firm(code).account, amount, reference=f"opening-{code}")
+        self.catch_up()
+
+    def catch_up(self) -> None:
+        """Take in whatever the bank has to say up to now: the statements of the days that are over."""
         self.app.documents.exchange(self.gateway)
 
     def fund(self, account: int, net_minor: int) -> str:

@@ -46,7 +46,7 @@ FIRMS = (
         "91310000MA1FL0001",
         (("account", Role.OBLIGOR | Role.SUPPLIER), ("approver", Role.APPROVER)),
         "6200100000000000017",
-        5_000_000_000_00,
+        20_000_000_00,
     ),
     Firm(LOTUS, "莲塘铸造 Lotus Pond Castings", "medium", "91320000MA1FL0002", _SUPPLIER, "6200200000000000025"),
     Firm(PINE, "松溪机加工 Pine Creek Machining", "small", "91330000MA1FL0003", _SUPPLIER, "6200200000000000033"),

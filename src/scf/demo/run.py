@@ -10,7 +10,7 @@ from scf import terminal
 from scf.app import OPERATOR_NAMES, App, Settings, open_app
 from scf.demo.bankside import BankSide
 from scf.demo.play import Audience, Play
-from scf.demo.story import Story
+from scf.demo.story import STORY_DAYS, Story
 from scf.desk.anchoring import anchor
 from scf.kernel.clock import VirtualClock
 from scf.kernel.dates import day_of, next_day, to_unix
@@ -18,9 +18,6 @@ from scf.kernel.money import format_money
 from scf.ledger.signing import sign_digest
 from scf.parties.keys import demo_key
 from scf.receivables import queries
-
-STORY_DAYS = 90
-"""The story starts this long before today, so that it ends before today whatever holidays lie between."""
 
 
 def story(data: Path, audience: Audience | None = None) -> None:
@@ -48,6 +45,7 @@ def tell_story(play: Play, script: Story) -> None:
     anchor_evidence(play.app)
     script.maturity(number)
     script.open_business()
+    script.bank.catch_up()
     anchor_evidence(play.app)
     _summary(play, number)
 

@@ -36,6 +36,8 @@ from scf.store.evidence import Trust
 CNY = "CNY"
 FACE = 1_000_000_00
 TENOR_DAYS = 58
+STORY_DAYS = 90
+"""The story starts this long before today: long enough to end before today whatever holidays lie between."""
 GOODS_ORDER, STEEL_ORDER = "PO-2026-0117", "PO-PC-0042"
 
 
@@ -250,7 +252,7 @@ class Story:
     def open_business(self) -> None:
         """Something left to do for everybody: a live receivable, an open offer, a request with two quotes."""
         self.play.tell.chapter("Still open", "待办")
-        first = 2 + TENOR_DAYS + 1
+        first = STORY_DAYS - 2  # the day before yesterday, so that offers and prices are still good today
         self.play.at(first)
         order, number, gross = "PO-2026-0144", "INV-LP-3302", 500_000_00
         due = self.day(first - 1 + TENOR_DAYS)
