@@ -329,7 +329,7 @@ class Story:
 
     def _trade(self, giver: str, to: str, amount: int, day: int) -> str:
         number, order = f"INV-{to.upper()}-{day:02d}", f"PO-{giver.upper()}-{to.upper()}-{day:02d}"
-        paper = invoice(number, to, giver, order, "Parts", amount, self.day(day - 1), self.day(day + 55))
+        paper = invoice(number, to, giver, order, "Parts", amount, self.day(day - 1), self.day(day + 57))
         event = self._event(order, "receiving", day - 1, "parts", 1, f"DN-{order}")
         bought = purchase(order, giver, to, "Parts", net_of(amount), 1, self.day(day - 3))
         papers = [(bought, giver, Trust.T2), (paper, to, Trust.T1), (event, FAIRWAY, Trust.T3)]
