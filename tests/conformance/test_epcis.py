@@ -91,6 +91,33 @@ def test_every_published_hash_agrees(samples: Path) -> None:
         assert texts == "".join(path.with_suffix(".prehashes").read_text().split("\n")), path.name
 
 
+TRANSFORMATION = """<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0"
+ xmlns:example="https://ns.example.com/epcis/" xmlns:cbvmda="urn:epcglobal:cbv:mda" creationDate="2026-11-23T09:30:00Z">
+<EPCISBody><EventList><TransformationEvent><eventTime>2026-10-31T14:58:56.591Z</eventTime>
+<eventTimeZoneOffset>+08:00</eventTimeZoneOffset>
+<inputEPCList><epc>urn:epc:id:sgtin:4012345.011122.25</epc></inputEPCList>
+<inputQuantityList><quantityElement><epcClass>urn:epc:class:lgtin:4012345.011111.4444</epcClass>
+ <quantity>10.0</quantity><uom>KGM</uom></quantityElement></inputQuantityList>
+<outputEPCList><epc>urn:epc:id:sgtin:4012345.077889.25</epc><epc>urn:epc:id:sgtin:4012345.077889.24</epc></outputEPCList>
+<transformationID>urn:epc:id:gdti:0614141.12345.400</transformationID>
+<bizStep>https://ref.gs1.org/cbv/BizStep-commissioning</bizStep>
+<persistentDisposition><set>urn:epcglobal:cbv:disp:completeness_verified</set>
+ <unset>https://ref.gs1.org/cbv/Disp-completeness_inferred</unset></persistentDisposition>
+<readPoint><id>urn:epc:id:sgln:4012345.00001.0</id></readPoint>
+<ilmd><example:bestBeforeDate>2026-12-10</example:bestBeforeDate><cbvmda:lotNumber>007</cbvmda:lotNumber></ilmd>
+<sensorElementList><sensorElement><sensorMetadata time="2026-04-02T13:05:00.000Z" deviceID="urn:epc:id:giai:4000001.1"/>
+ <sensorReport type="gs1:Temperature" value="26.0" uom="CEL" sDev="0.1"/></sensorElement></sensorElementList>
+<example:myField><example:a>2</example:a><example:b>05</example:b></example:myField></TransformationEvent>
+</EventList></EPCISBody></epcis:EPCISDocument>"""
+
+
+def test_the_published_implementation_agrees_on_xml() -> None:
+    hashes = pytest.importorskip("epcis_event_hash_generator.hash_generator")
+    reader = pytest.importorskip("epcis_event_hash_generator.xml_to_py")
+    wanted = hashes.epcis_hashes_from_events(reader.event_list_from_epcis_document_str(TRANSFORMATION))
+    assert [event.event_hash for event in epcis.read(TRANSFORMATION.encode())] == wanted
+
+
 @pytest.mark.parametrize("name", AGREEING)
 def test_the_published_implementation_agrees(samples: Path, name: str) -> None:
     logging.disable(logging.CRITICAL)

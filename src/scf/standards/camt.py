@@ -181,7 +181,7 @@ def _entries(element: etree._Element, index: int, reading: _Reading) -> Iterator
         details += group.findall("TxDtls")
         batches += group.findall("Btch")
     status = tree.text(element, "Sts/Cd", "Sts/Prtry", "Sts")
-    if status not in _STATUSES:
+    if status is None or (status not in _STATUSES and element.find("Sts/Prtry") is None):
         raise refusal(
             "document_value_wrong", tree.place(element, "Sts"), text=status or "", expected=", ".join(_STATUSES)
         )
