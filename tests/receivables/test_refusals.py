@@ -235,7 +235,8 @@ def test_an_unknown_act_and_an_unknown_receivable(scene: Scene) -> None:
 
 
 def test_accepting_twice(scene: Scene) -> None:
-    scene.at.refused("note_not_movable", lambda: scene.at.app.receivables.prepare_accept(scene.root))
+    problem = scene.at.refused("note_not_movable", lambda: scene.at.app.receivables.prepare_accept(scene.root))
+    assert "held" in problem.sentence("en") and "持有中" in problem.sentence("zh-CN")
 
 
 def test_a_payment_above_the_debt(scene: Scene) -> None:
