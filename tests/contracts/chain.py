@@ -131,8 +131,13 @@ class Receipts:
     def __init__(self) -> None:
         from eth_tester import EthereumTester, PyEVMBackend
 
-        self.tester = EthereumTester(PyEVMBackend(genesis_parameters=PyEVMBackend.generate_genesis_params(
-            {"timestamp": START - 3600, "gas_limit": 60_000_000})))
+        self.tester = EthereumTester(
+            PyEVMBackend(
+                genesis_parameters=PyEVMBackend.generate_genesis_params(
+                    {"timestamp": START - 3600, "gas_limit": 60_000_000}
+                )
+            )
+        )
         self.funder = self.tester.get_accounts()[0]
         self.chain_id = self.tester.backend.chain.chain_id if hasattr(self.tester.backend, "chain") else 131277322940537
         self.known: set[str] = {FUNDER}
@@ -297,9 +302,7 @@ def decode_log(topics: tuple[bytes, ...], data: bytes) -> Event:
     contract, name, inputs = _events()[topics[0]]
     indexed = [i for i in inputs if i["indexed"]]
     plain = [i for i in inputs if not i["indexed"]]
-    values = dict(
-        zip((i["name"] for i in plain), eth_abi.decode([canonical(i) for i in plain], data), strict=True)
-    )
+    values = dict(zip((i["name"] for i in plain), eth_abi.decode([canonical(i) for i in plain], data), strict=True))
     for item, topic in zip(indexed, topics[1:], strict=True):
         values[item["name"]] = eth_abi.decode([item["type"]], topic)[0]
     return Event(contract, name, {i["name"]: values[i["name"]] for i in inputs})

@@ -86,7 +86,8 @@ def domain(contract: str, chain_id: int, address: str) -> bytes:
     name = keccak(f"scf {contract}".encode())
     return keccak(
         eth_abi.encode(
-            ["bytes32", "bytes32", "bytes32", "uint256", "address"], [keccak(kind), name, keccak(b"1"), chain_id, address]
+            ["bytes32", "bytes32", "bytes32", "uint256", "address"],
+            [keccak(kind), name, keccak(b"1"), chain_id, address],
         )
     )
 

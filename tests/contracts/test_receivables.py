@@ -633,9 +633,7 @@ def test_ones_own_house_neither_finances_nor_attests(world: World) -> None:
     with refused("Receivables_NotIndependent"):
         world.finance(world.quote(root, payingBank=member("in-house bank")), "supplier 1")
     with refused("Receivables_NotIndependent"):
-        world.finance(
-            world.quote(root, financier="in-house financier"), "supplier 1", financier="in-house financier"
-        )
+        world.finance(world.quote(root, financier="in-house financier"), "supplier 1", financier="in-house financier")
 
 
 def test_financing_at_the_deepest_tier_and_of_an_offer(world: World) -> None:
@@ -729,7 +727,9 @@ def test_partial_payments_by_largest_remainder(world: World) -> None:
         expected = shares(left, principal)
         extra = shares(left, interest)
         world.pay(receivable, principal, interest, (*cuts(left, principal), *cuts(left, interest)))
-        found = {e.args["noteId"]: (e.args["principal"], e.args["interest"]) for e in world.settle(receivable, number, notes)}
+        found = {
+            e.args["noteId"]: (e.args["principal"], e.args["interest"]) for e in world.settle(receivable, number, notes)
+        }
         assert found == {n: (expected[n], extra[n]) for n in notes if left[n]}
         for note in notes:
             left[note] -= expected[note]

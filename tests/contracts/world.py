@@ -357,9 +357,7 @@ class World:
         fields.update(changes)
         return tuple(fields.values())
 
-    def finance(
-        self, quote: tuple[Any, ...], by: str, financier: str = "financier", reading: bytes = ZERO
-    ) -> int:
+    def finance(self, quote: tuple[Any, ...], by: str, financier: str = "financier", reading: bytes = ZERO) -> int:
         """Accept a quote; gives the locked child."""
         quote_hash = signing.struct_hash("Receivables", "Quote", quote)
         until = self.soon
@@ -411,9 +409,7 @@ class World:
         self.quorum("Receivables", "setFrozenTokens", "SetFrozen", (note, frozen, tag("court")))
 
     def force(self, note: int, to: str, reason: bytes = tag("court")) -> int:
-        return self._number(
-            self.quorum("Receivables", "forcedTransfer", "ForcedTransfer", (note, member(to), reason))
-        )
+        return self._number(self.quorum("Receivables", "forcedTransfer", "ForcedTransfer", (note, member(to), reason)))
 
     def standing(self, name: str, value: int) -> None:
         self.quorum("Members", "setStanding", "SetStanding", (member(name), value, tag("reason")))
