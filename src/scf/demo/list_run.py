@@ -17,8 +17,8 @@ from scf.demo.list_cast import ListCast, chunks
 from scf.demo.list_plan import Planned, Punctuality, plan, punctuality
 from scf.demo.run import anchor_evidence, demo_settings, open_demo
 from scf.desk.service import Done
-from scf.kernel.clock import VirtualClock
-from scf.kernel.dates import ceil_hour, to_unix
+from scf.kernel.clock import SystemClock, VirtualClock
+from scf.kernel.dates import ceil_hour, day_of, to_unix
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
@@ -53,7 +53,7 @@ class Tally:
     ledger_seconds: float = 0.0
     faces: Counter[str] = field(default_factory=Counter)
     passed: Counter[str] = field(default_factory=Counter)
-    by_vendor: Counter[str] = field(default_factory=Counter)
+    refused: Counter[str] = field(default_factory=Counter)
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,6 +93,7 @@ class ListRun:
         self.app = app
         self.clock = clock
         self.evidence_id = evidence_id
+        self.rules_of = day_of(SystemClock().now())
         self.planned = plan(rows, PASSED_PERCENT)
         self.tally = Tally()
         self.cast = ListCast(
@@ -111,8 +112,8 @@ class ListRun:
             settling = bar.add_task("Paid and settled", total=len(planned))
             for month, batch in _by_month(planned):
                 self.clock.move_to(to_unix(month))
-                waiting += self._issue(batch, to_unix(month))
-                bar.update(issuing, completed=self.tally.issued)
+                waiting += self._issue([row for row in batch if self._allowed(row, month)], to_unix(month))
+                bar.update(issuing, completed=self.tally.issued + sum(self.tally.refused.values()))
                 waiting = self._pay_due(waiting, month)
                 bar.update(settling, completed=self.tally.settled)
             while waiting:
@@ -120,6 +121,29 @@ class ListRun:
                 self.clock.move_to(to_unix(month))
                 waiting = self._pay_due(waiting, month)
                 bar.update(settling, completed=self.tally.settled)
+
+    def _allowed(self, row: Planned, issued_on: date) -> bool:
+        """What today's rulebook says of issuing this receivable; a refusal is counted by its rule."""
+        facts = {
+            "issue_date": issued_on,
+            "maturity_date": row.matures_on,
+            "delivered_on": row.delivered_on,
+            "has_trade_evidence": True,
+            "prepayment": False,
+            "invoice_assigned": False,
+            "obligor_overdue": False,
+            "obligor_size": "large",
+            "creditor_is_small": True,
+            "trust_level": int(Trust.T2),
+            "amount_minor": row.face_minor,
+        }
+        judged = self.app.rulebook.judge("issue", facts, as_of=self.rules_of, ruleset=self.app.settings.ruleset)
+        try:
+            judged.require()
+        except Problem as refusal:
+            self.tally.refused[str(refusal.facts.get("rule", refusal.code))] += 1
+            return False
+        return True
 
     # Issue, accept, pass, accept -------------------------------------------------------------------------------------
 
@@ -175,19 +199,32 @@ class ListRun:
         self._accept(now, offered, "site")
 
     def _pass_call(self, live: Live, now: int) -> Call:
-        evidence = keccak(f"list trade: {live.planned.note}".encode())
         parts = live.planned.parts
         message = {
             "parentId": live.root,
             "childIndex": 0,
             "to": [self.cast.site(site).address for site, _ in parts],
             "amounts": [amount for _, amount in parts],
-            "evidence": [keccak(evidence + site.encode()) for site, _ in parts],
+            "evidence": self._trade_documents(live.planned),
             "offerUntil": ceil_hour(now + 7 * DAY),
             "deadline": now + VALID_SECONDS,
         }
         signature = self._sign("PassMany", message, [self.cast.vendor(live.planned.vendor)])
         return self.app.receivables.call("pass_many", message, signature)
+
+    def _trade_documents(self, row: Planned) -> list[str]:
+        """The commitment behind each part: the same list, salted by note and site."""
+        with self.app.desk.session() as session:
+            return [
+                self.app.receivables.file(
+                    session,
+                    [self.evidence_id],
+                    salt=keccak(f"list trade: {row.note} {site}".encode()),
+                    order_reference=row.order,
+                    delivered_on=row.delivered_on.isoformat(),
+                ).document
+                for site, _ in row.parts
+            ]
 
     def _accept(self, now: int, offered: Sequence[tuple[KeyPair, int]], what: str) -> None:
         """Each recipient accepts its notes, some at once."""
@@ -251,7 +288,6 @@ class ListRun:
         self.tally.issued += 1
         self.tally.notes += 1
         self.tally.faces[row.currency] += row.face_minor
-        self.tally.by_vendor[row.vendor] += row.face_minor
 
 
 def _folder(data: Path) -> Path:
@@ -318,6 +354,7 @@ def _last_lines(app: App, tally: Tally, times: Punctuality, rows: Sequence[Deliv
         ("late / early / on time", f"{times.late} / {times.early} / {times.on_time}"),
         ("concentration", f"{len(value)} vendors; {top} holds {_percent(top_minor, sum(value.values()))} of value"),
         ("exceptions", kinds),
+        ("refused by rule", ", ".join(f"{name} {count}" for name, count in sorted(tally.refused.items())) or "none"),
         ("ledger transactions a second", f"{pace:.0f} ({tally.transactions} transactions)"),
         ("seconds", f"{seconds:.0f}"),
     ):
