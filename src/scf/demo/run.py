@@ -10,7 +10,8 @@ from scf import terminal
 from scf.app import OPERATOR_NAMES, App, Settings, open_app
 from scf.demo.bankside import BankSide
 from scf.demo.play import Audience, Play
-from scf.demo.story import STORY_DAYS, Story
+from scf.demo.steps import STORY_DAYS
+from scf.demo.story import Story
 from scf.desk.anchoring import anchor
 from scf.kernel.clock import VirtualClock
 from scf.kernel.dates import day_of, next_day, to_unix
