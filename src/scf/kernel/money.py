@@ -27,29 +27,30 @@ class Currency:
     year_basis_days: int
 
 
+_TWO_DIGITS = (
+    "AED 784 AMD 51 ARS 32 AUD 36 AZN 944 BAM 977 BDT 50 BGN 975 BND 96 BRL 986 BWP 72 BYN 933 CAD 124 CHF 756 CNY 156 "
+    "COP 170 CRC 188 CZK 203 DKK 208 DOP 214 DZD 12 EGP 818 ETB 230 EUR 978 GBP 826 GEL 981 GHS 936 GTQ 320 HKD 344 "
+    "HNL 340 HUF 348 IDR 360 ILS 376 INR 356 JMD 388 KES 404 KGS 417 KHR 116 KZT 398 LAK 418 LBP 422 LKR 144 MAD 504 "
+    "MDL 498 MKD 807 MMK 104 MNT 496 MOP 446 MUR 480 MXN 484 MYR 458 NAD 516 NGN 566 NOK 578 NPR 524 NZD 554 PEN 604 "
+    "PHP 608 PKR 586 PLN 985 QAR 634 RON 946 RSD 941 RUB 643 SAR 682 SEK 752 SGD 702 THB 764 TRY 949 TWD 901 TZS 834 "
+    "UAH 980 USD 840 UYU 858 UZS 860 ZAR 710 ZMW 967"
+)
+_NO_DIGITS = "CLP 152 ISK 352 JPY 392 KRW 410 PYG 600 RWF 646 UGX 800 VND 704 XAF 950 XOF 952 XPF 953"
+_THREE_DIGITS = "BHD 48 IQD 368 JOD 400 KWD 414 LYD 434 OMR 512 TND 788"
+_ACTUAL_365 = frozenset("AUD BDT BND CAD GBP HKD INR JPY KRW LKR MYR NZD PKR PLN SGD THB TWD ZAR".split())
+"""Currencies whose money markets count a year of 365 days; all others count 360."""
+
+
+def _currencies(listed: str, digits: int) -> dict[str, Currency]:
+    words = listed.split()
+    pairs = zip(words[::2], words[1::2], strict=True)
+    return {code: Currency(code, int(number), digits, 365 if code in _ACTUAL_365 else 360) for code, number in pairs}
+
+
 _CURRENCIES = {
-    c.code: c
-    for c in (
-        Currency("CNY", 156, 2, 360),
-        Currency("USD", 840, 2, 360),
-        Currency("EUR", 978, 2, 360),
-        Currency("GBP", 826, 2, 365),
-        Currency("HKD", 344, 2, 365),
-        Currency("INR", 356, 2, 365),
-        Currency("SGD", 702, 2, 365),
-        Currency("CHF", 756, 2, 360),
-        Currency("SEK", 752, 2, 360),
-        Currency("NOK", 578, 2, 360),
-        Currency("DKK", 208, 2, 360),
-        Currency("PLN", 985, 2, 365),
-        Currency("CZK", 203, 2, 360),
-        Currency("AUD", 36, 2, 365),
-        Currency("CAD", 124, 2, 365),
-        Currency("JPY", 392, 0, 365),
-        Currency("KRW", 410, 0, 365),
-        Currency("BHD", 48, 3, 360),
-        Currency("KWD", 414, 3, 360),
-    )
+    **_currencies(_TWO_DIGITS, 2),
+    **_currencies(_NO_DIGITS, 0),
+    **_currencies(_THREE_DIGITS, 3),
 }
 _BY_NUMERIC = {c.numeric: c for c in _CURRENCIES.values()}
 _AMOUNT = re.compile(r"[+-]?(\d+|\d{1,3}(,\d{3})+)(\.\d+)?")
