@@ -37,14 +37,14 @@ _TWO_DIGITS = (
 )
 _NO_DIGITS = "CLP 152 ISK 352 JPY 392 KRW 410 PYG 600 RWF 646 UGX 800 VND 704 XAF 950 XOF 952 XPF 953"
 _THREE_DIGITS = "BHD 48 IQD 368 JOD 400 KWD 414 LYD 434 OMR 512 TND 788"
-_ACTUAL_365 = frozenset("AUD BDT BND CAD GBP HKD INR JPY KRW LKR MYR NZD PKR PLN SGD THB TWD ZAR".split())
+_ACTUAL_365 = "AUD BDT BND CAD GBP HKD INR JPY KRW LKR MYR NZD PKR PLN SGD THB TWD ZAR"
 """Currencies whose money markets count a year of 365 days; all others count 360."""
 
 
 def _currencies(listed: str, digits: int) -> dict[str, Currency]:
-    words = listed.split()
+    words, actual_365 = listed.split(), _ACTUAL_365.split()
     pairs = zip(words[::2], words[1::2], strict=True)
-    return {code: Currency(code, int(number), digits, 365 if code in _ACTUAL_365 else 360) for code, number in pairs}
+    return {code: Currency(code, int(number), digits, 365 if code in actual_365 else 360) for code, number in pairs}
 
 
 _CURRENCIES = {
