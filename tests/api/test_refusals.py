@@ -183,7 +183,7 @@ def test_an_error_nobody_foresaw_shows_no_trace_and_does_not_claim_that_no_money
     def burst(*_: object, **__: object) -> None:
         raise RuntimeError("secret inner detail")
 
-    client = act_as(LOTUS)
+    client = act_as("stone")
     monkeypatch.setattr(type(demo.app.receivables), "prepare_accept", burst)
     answer = client.post(f"{API}/acts/accept/demo", json={"note": demo.offered}, headers={"Idempotency-Key": "burst"})
     assert answer.status_code == 500

@@ -29,14 +29,7 @@ def file_trade(app: App, session: Session, body: shapes.Trade, currency: str) ->
         if not evidence.records_of(session, evidence_id):
             raise Problem("evidence_unknown", evidence=evidence_id[:64])
     invoice_minor = body.invoice_amount.read_in(currency) if body.invoice_amount else None
-    dossier = app.receivables.file(
-        session,
-        body.evidence,
-        order_reference=body.order_reference,
-        invoice_number=body.invoice_number,
-        invoice_minor=invoice_minor,
-        delivered_on=body.delivered_on.isoformat() if body.delivered_on else None,
-    )
+    dossier = app.receivables.file(session, body.evidence, invoice_minor=invoice_minor, **body.terms())
     return dossier.document
 
 

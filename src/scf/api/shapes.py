@@ -56,6 +56,19 @@ def amount(minor: int, currency: str) -> dict[str, str]:
     return {"minor": str(minor), "currency": currency, "text": format_plain(minor, currency)}
 
 
+_TERMS = {
+    "order_reference",
+    "invoice_number",
+    "delivered_on",
+    "payment_due_on",
+    "accepted_on",
+    "inspection_days",
+    "term_agreed",
+    "prepayment",
+    "term_review",
+}
+
+
 class Trade(Shape):
     """What stands behind an issue or a pass: filed documents and the facts they show."""
 
@@ -66,6 +79,17 @@ class Trade(Shape):
     invoice_amount: Amount | None = None
     order_reference: str | None = Field(default=None, max_length=140)
     delivered_on: date | None = None
+    payment_due_on: date | None = Field(default=None, description="Due day of the contract, where no invoice says it")
+    accepted_on: date | None = Field(default=None, description="Day the goods were accepted")
+    inspection_days: int | None = Field(default=None, ge=0, le=365)
+    term_agreed: bool | None = None
+    prepayment: bool | None = None
+    term_review: str | None = Field(default=None, max_length=200, description="The bank's review of a longer term")
+
+    def terms(self) -> dict[str, Any]:
+        """What is filed beside the documents; nothing that was not said."""
+        said = self.model_dump(include=_TERMS, exclude_none=True)
+        return {name: value.isoformat() if isinstance(value, date) else value for name, value in said.items()}
 
 
 class IssueBody(Trade):

@@ -27,6 +27,12 @@ class Field:
 
 _EVIDENCE = Field("evidence", N_("Documents behind it"), "papers", N_("Import the invoice and the delivery first."))
 _BANK_REFERENCE = Field("bank_reference", N_("Reference of the statement line"), "text")
+_TRADE_DATES = (
+    Field("delivered_on", N_("Delivered on"), "date", N_("Without it nobody can tell a trade from a prepayment.")),
+    Field(
+        "payment_due_on", N_("Due by the contract on"), "date", N_("Where the invoice does not say it."), required=False
+    ),
+)
 
 FORMS: Mapping[str, tuple[Field, ...]] = {
     "issue": (
@@ -38,7 +44,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("invoice_issued_on", N_("Invoice date"), "date"),
         Field("invoice_amount", N_("Invoice amount"), "money"),
         Field("order_reference", N_("Order number"), "text", required=False),
-        Field("delivered_on", N_("Delivered on"), "date", required=False),
+        *_TRADE_DATES,
     ),
     "accept": (),
     "refuse": (Field("reason", N_("Why you refuse"), "words", N_("The giver can read it.")),),
@@ -49,6 +55,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         _EVIDENCE,
         Field("order_reference", N_("Order number"), "text", required=False),
         Field("invoice_number", N_("Invoice number"), "text", required=False),
+        *_TRADE_DATES,
     ),
     "ask": (
         Field("amount", N_("Amount"), "money"),

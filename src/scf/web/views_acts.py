@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import hashlib
-import math
 import time
 from collections.abc import Mapping
 from typing import Any
@@ -217,7 +216,7 @@ def _seconds_to_read(request: Request, pages: Pages, content: Mapping[str, Any])
     text = content["summary"].get(language, "") + "".join(
         pages.gettext(request, clause) for clause in _clauses(str(content["act"]))
     )
-    return math.ceil(len(text) / _CHARACTERS_A_SECOND[language] / float(request.app.state.reading_speed))
+    return int(len(text) / _CHARACTERS_A_SECOND[language] / float(request.app.state.reading_speed))
 
 
 def _keep_reading(pages: Pages, caller: Caller, content: Mapping[str, Any], request: Request) -> None:
