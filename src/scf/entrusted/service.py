@@ -8,7 +8,6 @@ from __future__ import annotations
 
 import secrets
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
 from typing import Any
 
 from sqlmodel import Session
@@ -16,16 +15,17 @@ from sqlmodel import Session
 from scf.desk.service import Desk, Done, Prepared
 from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
-from scf.entrusted.models import PayeeAccount, Stage, StageRule
+from scf.entrusted.agreement import ask, require
+from scf.entrusted.models import PayeeAccount, StageRule
+from scf.entrusted.shapes import OpenRequest, StagePlan, StageView
 from scf.kernel.dates import day_of
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
-from scf.kernel.sentences import sentence
 from scf.ledger.hashing import keccak
 from scf.parties.service import Parties
 from scf.receivables.service import plain, reference_hash
-from scf.reconciliation.four_way import Answer, StageAsk, four_way
+from scf.reconciliation.four_way import Answer
 from scf.store import evidence as evidence_log
 from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
@@ -33,66 +33,7 @@ from scf.store.evidence import Trust
 SIGNATURE_VALID_SECONDS = 3 * 86_400
 ATTESTOR, APPROVER = 1, 2
 
-
-@dataclass(frozen=True, slots=True)
-class StagePlan:
-    """One stage as it is agreed: who is paid how much, on which evidence, until when (unix seconds)."""
-
-    payee: str
-    payee_account: str
-    amount_minor: int
-    title_en: str
-    title_zh: str
-    needs: tuple[str, ...]
-    deadline: int
-    order_reference: str | None = None
-
-
-@dataclass(frozen=True, slots=True)
-class OpenRequest:
-    """What payer and beneficiary agree on before money is locked. `account` is the locked bank account's number."""
-
-    payer: str
-    beneficiary: str
-    bank: str
-    currency: str
-    account: str
-    purpose: str
-    consent: str
-    stages: tuple[StagePlan, ...]
-    attestors: tuple[str, ...]
-    approvers: tuple[str, ...]
-
-
-@dataclass(frozen=True, slots=True)
-class StageView:
-    """Where one stage stands, with what is missing for its release. Amounts in minor units."""
-
-    account_id: int
-    stage: int
-    payee: str
-    amount_minor: int
-    released_minor: int
-    refunded_minor: int
-    disputed_minor: int
-    releasable_minor: int
-    refundable_minor: int
-    attested_by: tuple[str, ...]
-    approved_by: tuple[str, ...]
-    missing: dict[str, str]
-
-
-class DisagreementRefusal(Problem):
-    """Goods, invoice, contract and money do not agree, or it is not known whether they do; each reason in words."""
-
-    def __init__(self, answer: Answer, order: str) -> None:
-        self.answer = answer
-        super().__init__("goods_and_money_disagree", order=order, reason=_joined([why.en for why in answer.reasons]))
-
-    def sentence(self, language: str = "en") -> str:
-        """The sentence with every reason in `language`."""
-        reasons = [why.zh if language.lower().startswith("zh") else why.en for why in self.answer.reasons]
-        return sentence(self.code, language, **{**self.facts, "reason": _joined(reasons)})
+__all__ = ["APPROVER", "ATTESTOR", "EntrustedAccounts", "OpenRequest", "StagePlan", "StageView"]
 
 
 class EntrustedAccounts:
@@ -191,7 +132,8 @@ class EntrustedAccounts:
         with self._desk.session() as session:
             row = queries.account(session, account_id)
             stage = queries.stage(session, account_id, number)
-            self._require_agreement(session, stage, up_to_minor)
+            rule = session.get(StageRule, stage.rule)
+            require(self.agreement(session, account_id, number, up_to_minor), rule.order_reference if rule else None)
             payee = self._parties.name_of(session, stage.payee)
         amount = format_money(up_to_minor, row.currency)
         return self._prepared(
@@ -351,27 +293,8 @@ class EntrustedAccounts:
     def agreement(self, session: Session, account_id: int, number: int, up_to_minor: int) -> Answer | None:
         """The four-way question for a release of up to `up_to_minor` in all; None when the stage names no order."""
         stage = queries.stage(session, account_id, number)
-        rule = session.get(StageRule, stage.rule)
-        if rule is None or rule.order_reference is None:
-            return None
-        account = queries.account(session, account_id)
-        payee = session.get(PayeeAccount, stage.payee_account)
-        ask = StageAsk(
-            amount_minor=max(0, up_to_minor - stage.released_minor),
-            currency=account.currency,
-            payee_account=payee.account if payee else None,
-            needs_goods="arrival" in rule.needs.split(","),
-            name=rule.title_en,
-        )
-        applicants = {self._parties.name_of(session, account.beneficiary)}
-        return four_way(session, rule.order_reference, ask, applicants=applicants, clock=self._desk.clock)
-
-    def _require_agreement(self, session: Session, stage: Stage, up_to_minor: int) -> None:
-        answer = self.agreement(session, stage.account_id, stage.stage, up_to_minor)
-        if answer is None or answer.answer == "clear":
-            return
-        rule = session.get(StageRule, stage.rule)
-        raise DisagreementRefusal(answer, rule.order_reference if rule and rule.order_reference else "-")
+        beneficiary = self._parties.name_of(session, queries.account(session, account_id).beneficiary)
+        return ask(session, stage, up_to_minor, applicant=beneficiary, clock=self._desk.clock)
 
     def _missing(
         self, session: Session, account_id: int, attested: Sequence[str], approved: Sequence[str]
@@ -459,10 +382,6 @@ class EntrustedAccounts:
 
     def _deadline(self) -> int:
         return self._desk.clock.now() + SIGNATURE_VALID_SECONDS
-
-
-def _joined(sentences: Sequence[str]) -> str:
-    return " ".join(sentences).rstrip(".。")
 
 
 def _text_hash(text: str) -> str:
