@@ -9,6 +9,7 @@ Figures:
                         `pip install "web3[tester]"` gives them: signatures in pure Python, hashing by pycryptodome
   stock_tuned_tx_per_s  the same with coincurve and the native keccak given to the stock stack too
   ratio, ratio_tuned    tx_per_s over each of them
+  sidecar_tx_per_s      the same into anvil beside us, journaled first (where anvil is installed)
   sustained_tx_per_s    over --sustained passes, with memory at their first tenth and at the end
   open_100k_s           opening a chain of --chain transactions in a fresh process, imports not counted
   logs_100k_s           reading as many logs from it
@@ -160,6 +161,31 @@ def measure_stock(passes: int) -> dict[str, float]:
     return {"tx_per_s": rate(passes, watch.wall), "tx_per_s_cpu": rate(passes, watch.cpu)}
 
 
+def measure_sidecar(folder: Path, passes: int) -> dict[str, float]:
+    """Passes into anvil beside us, journaled first, and the replay on the next start; empty without anvil."""
+    from tests.ledger.chains import KEYS
+    from tests.ledger.programme import Programme
+
+    from scf.kernel.clock import SystemClock
+    from scf.kernel.problems import Problem
+    from scf.ledger.journal import MemoryJournal
+    from scf.ledger.relayer import Relayer
+    from scf.ledger.rpc.sidecar import SidecarLedger
+
+    try:
+        ledger = SidecarLedger(folder / "sidecar.db", SystemClock())
+    except Problem:
+        return {}
+    programme = Programme.start(Relayer(ledger, KEYS[9], MemoryJournal()), limit=10**15)
+    raws = raw_passes(programme, programme.issue(10**12, "BENCH"), passes, 0, 0, key=KEYS[2])
+    with Watch() as watch:
+        assert all(receipt.succeeded for receipt in ledger.submit(raws))
+    ledger.close()
+    with Watch() as again:
+        SidecarLedger(folder / "sidecar.db", SystemClock()).close()
+    return {"sidecar_tx_per_s": rate(passes, watch.wall), "sidecar_restart_s": round(again.wall, 2)}
+
+
 def fill(folder: Path, sustained: int, chain: int, tell: Callable[[str], None]) -> dict[str, float]:
     """A long chain: first passes, with memory watched, then small transactions up to its length."""
     from tests.ledger.chains import KEYS, Tally
@@ -273,6 +299,7 @@ def main() -> None:
         found["ratio_cpu"] = round(found["tx_per_s_cpu"] / found["stock_tx_per_s_cpu"], 1)
         found["ratio_tuned"] = round(found["tx_per_s"] / found["stock_tuned_tx_per_s"], 1)
         found |= measure_relayed(folder, options.passes)
+        found |= measure_sidecar(folder, options.passes)
         found |= fill(folder, options.sustained, options.chain, tell)
         found |= in_process(["--only-open", str(folder / "chain.db"), str(options.chain)], {})
         found |= {"sustained": options.sustained, "chain": options.chain}

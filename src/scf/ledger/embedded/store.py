@@ -58,7 +58,7 @@ class Connection:
             if not read_only:
                 self.sql.execute("PRAGMA journal_mode=WAL")
                 self.sql.execute("PRAGMA synchronous=FULL")
-            self.sql.execute("PRAGMA cache_size=-16000")
+            self.sql.execute("PRAGMA cache_size=-6000")
             self.sql.execute("PRAGMA temp_store=MEMORY")
 
     def create(self) -> None:
@@ -91,7 +91,7 @@ class Connection:
 class NodeReader:
     """Trie nodes and code by hash, with a bounded cache; every node read from the file is checked against its hash."""
 
-    def __init__(self, connection: Connection, cache_bytes: int = 48_000_000) -> None:
+    def __init__(self, connection: Connection, cache_bytes: int = 24_000_000) -> None:
         self._connection = connection
         self._young: dict[bytes, bytes] = {}
         self._old: dict[bytes, bytes] = {}
@@ -117,7 +117,7 @@ class NodeReader:
     def remember(self, key: bytes, body: bytes) -> None:
         """Keep a node in memory; the older half of the cache goes when it is full."""
         self._young[key] = body
-        self._young_bytes += len(body) + 150
+        self._young_bytes += len(body) + 250  # with key and dictionary entry
         if self._young_bytes > self._half:
             self._old, self._young, self._young_bytes = self._young, {}, 0
 
