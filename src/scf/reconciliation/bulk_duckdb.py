@@ -28,6 +28,9 @@ PLAIN_COLUMNS = (
     "order_reference, order_rows, delivery_rows, invoice_rows, payment_rows, order_row, delivery_row, invoice_row, "
     "payment_row, order_sum, delivery_sum, invoice_sum, payment_sum, flags"
 )
+FIRST_COLUMNS = ", ".join(name for name in PLAIN_COLUMNS.split(", ") if not name.endswith("_rows"))
+PARQUET = "FORMAT parquet, COMPRESSION lz4, DICTIONARY_SIZE_LIMIT 1"
+"""References, row numbers and amounts hardly repeat; looking for repetition would cost more than it saves."""
 
 
 def connect(memory_limit: str, scratch: Path, threads: int | None) -> duckdb.DuckDBPyConnection:
@@ -104,16 +107,18 @@ class DuckRun:
     def settle(self) -> None:
         """Pass one: join, judge and write every reference, taking keys as unique."""
         relations = {name: self.tables[name].select for name in SIDES}
-        cases = f"({cases_sql(relations, unique=True)})"
+        absent = {name: self.tables[name].absent for name in SIDES}
+        cases = f"({cases_sql(relations, unique=True, absent=absent)})"
         most = sum(self.rows.values()) + 1
-        judged = f"SELECT {PLAIN_COLUMNS} FROM ({rule_sql(cases, self.terms)}) LIMIT {most}"
+        judged = f"SELECT {FIRST_COLUMNS} FROM ({rule_sql(cases, self.terms)}) LIMIT {most}"
         if self.engine == "spark":
             self._settle_on_spark()
             return
         first = self.scratch / "first.parquet"
         with self.step("join and judge"):
-            self.connection.execute(f"COPY ({judged}) TO '{first}' (FORMAT parquet, COMPRESSION lz4)")
-        self.connection.execute(f"CREATE VIEW first_pass AS SELECT * FROM read_parquet('{first}')")
+            self.connection.execute(f"COPY ({judged}) TO '{first}' ({PARQUET})")
+        counted = ", ".join(f"CASE WHEN {n}_row IS NULL THEN 0 ELSE 1 END AS {n}_rows" for n in ROW_OF.values())
+        self.connection.execute(f"CREATE VIEW first_pass AS SELECT *, {counted} FROM read_parquet('{first}')")
         # A join that outgrew its inputs has keys that repeat on several sides; adding up first is then the cheaper way.
         self.unique = int(self.one("SELECT count(*) FROM first_pass")) < most
 
@@ -133,22 +138,19 @@ class DuckRun:
         self.connection.execute(f"CREATE VIEW first_pass AS SELECT * FROM read_parquet('{first}/*.parquet')")
 
     def find_open(self) -> None:
-        """References that pass one did not settle, with those whose rows it saw more than once."""
+        """Rows that pass one did not settle, and rows it saw more than once: their reference repeats.
+
+        What is merely expected is open too: a stray payment may be what it waits for.
+        """
+        rows = ", ".join(f"{name}_row" for name in ROW_OF.values())
         with self.step("find what is open"):
-            if not self.unique:
-                key = "VARCHAR" if self.tables["orders"].text_key else "BIGINT"
-                self.connection.execute(f"CREATE TEMP TABLE open_keys (k {key})")
-                return
-            # What is merely expected is open too: a stray payment may be what it waits for.
-            self.connection.execute(
-                "CREATE TEMP TABLE open_keys AS SELECT DISTINCT order_reference AS k FROM first_pass WHERE flags <> 0"
-            )
-            for name in SIDES if self.engine == "duckdb" else ():
+            self.connection.execute(f"CREATE TEMP TABLE open_rows AS SELECT {rows} FROM first_pass WHERE flags <> 0")
+            for name in SIDES if self.unique and self.engine == "duckdb" else ():
                 repeated = self._repeated_rows(f"{ROW_OF[name]}_row", self.rows[name])
                 if repeated is not None:
                     self.connection.execute(
-                        f"INSERT INTO open_keys SELECT DISTINCT order_reference FROM first_pass "
-                        f"WHERE {ROW_OF[name]}_row IN ({repeated}) AND order_reference NOT IN (SELECT k FROM open_keys)"
+                        f"INSERT INTO open_rows SELECT {rows} FROM first_pass "
+                        f"WHERE {ROW_OF[name]}_row IN ({repeated}) AND flags = 0"
                     )
 
     def _repeated_rows(self, column: str, rows: int) -> str | None:
@@ -170,11 +172,27 @@ class DuckRun:
     def gather_open(self) -> None:
         """The rows of all open references, side by side with the case they are thought to belong to."""
         with self.step("gather the open"):
+            if self.engine == "spark":  # its first pass keeps one row number a reference; gather by reference
+                self.connection.execute(
+                    "CREATE TEMP TABLE open_keys AS SELECT order_reference AS k FROM first_pass WHERE flags <> 0"
+                )
             for name in SIDES:
-                where = "WHERE t.k IN (SELECT k FROM open_keys)" if self.unique else ""
+                row = f"{ROW_OF[name]}_row"
+                where = f"WHERE t.row_id IN (SELECT {row} FROM open_rows WHERE {row} IS NOT NULL)"
+                if self.engine == "spark":
+                    where = "WHERE t.k IN (SELECT k FROM open_keys)"
+                elif not self.unique:
+                    where = ""
                 self.connection.execute(
                     f"CREATE TEMP TABLE open_{name} AS SELECT t.* FROM {self.tables[name].select} t {where}"
                 )
+
+    def settled(self) -> str:
+        """A query for what pass one settled for good."""
+        if not self.unique:
+            return "SELECT * FROM first_pass WHERE 1 = 0"
+        still_open = "SELECT order_row FROM open_rows WHERE order_row IS NOT NULL"
+        return f"SELECT * FROM first_pass WHERE flags = 0 AND order_row NOT IN ({still_open})"
 
     def match_loosely(self) -> dict[str, int]:
         """Move rows to the case they belong to where their own reference does not say it. Returns moves by method."""

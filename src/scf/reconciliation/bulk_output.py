@@ -7,7 +7,7 @@ from typing import Any
 
 from scf.kernel.problems import Problem
 from scf.kernel.sentences import catalogue
-from scf.reconciliation.bulk_duckdb import PLAIN_COLUMNS, ROW_OF, DuckRun
+from scf.reconciliation.bulk_duckdb import PARQUET, PLAIN_COLUMNS, ROW_OF, DuckRun
 from scf.reconciliation.exceptions import HANDLING, sentence_code
 from scf.reconciliation.portable import SIDES
 from scf.reconciliation.rule import EXPECTED_FLAG, Case, Reason, Terms, judge
@@ -18,9 +18,7 @@ _TALLY = ", ".join(f"sum({ROW_OF[name]}_rows), sum({ROW_OF[name]}_sum)" for name
 
 def write(run: DuckRun) -> dict[str, Any]:
     """Write the files and return the counts. Raises Problem `bulk_counts_differ` when anything does not add up."""
-    settled = "SELECT * FROM first_pass WHERE flags = 0 AND order_reference NOT IN (SELECT k FROM open_keys)"
-    if not run.unique:
-        settled = "SELECT * FROM first_pass WHERE 1 = 0"
+    settled = run.settled()
     moved = "SELECT k_to, min(confidence) AS confidence, max(method) AS method FROM moves GROUP BY 1"
     with run.step("write"):
         _copy(
@@ -38,7 +36,7 @@ def write(run: DuckRun) -> dict[str, Any]:
 
 def _copy(run: DuckRun, name: str, query: str) -> None:
     target = run.out / name
-    run.connection.execute(f"COPY ({query}) TO '{target}' (FORMAT parquet, COMPRESSION zstd, COMPRESSION_LEVEL 1)")
+    run.connection.execute(f"COPY ({query}) TO '{target}' ({PARQUET})")
 
 
 def _exceptions(run: DuckRun) -> str:

@@ -61,12 +61,12 @@ _SCALES = {"quantity": 3, "amount": 2, "payable": 2, "price": 6}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One input: its name, the SQL that reads its canonical rows, and whether its key is text."""
+    """One input: name, the SQL that reads its canonical rows, whether its key is text, columns it does not have."""
 
     name: str
     select: str
     text_key: bool
-    has_party: bool
+    absent: frozenset[str]
 
 
 def prepare(
@@ -95,7 +95,7 @@ def prepare(
     tables = {}
     for name, path in paths.items():
         if path is None:
-            tables[name] = Table(name, f"(SELECT {_empty(text_key)} WHERE 1 = 0)", text_key, False)
+            tables[name] = Table(name, f"(SELECT {_empty(text_key)} WHERE 1 = 0)", text_key, frozenset({"*"}))
         else:
             is_csv = path.suffix.lower() != ".parquet"
             tables[name] = _table(name, *sources[name], found[name], is_csv=is_csv, text_key=text_key)
@@ -109,10 +109,13 @@ def _table(
         raise Problem(
             "bulk_input_unreadable", table=name, reason=f"no column with the order reference in {sorted(types)}"
         )
-    parts = [f"{row} AS row_id"]
+    parts, absent = [f"{row} AS row_id"], set()
     for target, meaning in CANONICAL:
-        parts.append(f"{_expression(name, target, meaning, found, types, is_csv, row, text_key)} AS {target}")
-    return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, "party" in found)
+        expression = _expression(name, target, meaning, found, types, is_csv, row, text_key)
+        parts.append(f"{expression} AS {target}")
+        if expression.startswith("CAST(NULL AS"):
+            absent |= {target, f"other_{target}"}
+    return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, frozenset(absent))
 
 
 def _source(
@@ -126,8 +129,9 @@ def _source(
         # Text first: a sniffed number type would already have rounded an amount.
         target = scratch / f"{name}.parquet"
         connection.execute(
-            f"COPY (SELECT *, row_number() OVER () - 1 AS scf_row FROM read_csv('{quoted}', all_varchar = true, "
-            f"header = true)) TO '{target!s}' (FORMAT parquet, COMPRESSION zstd)"
+            "COPY (SELECT trim(COLUMNS(*)), row_number() OVER () - 1 AS scf_row "
+            f"FROM read_csv('{quoted}', all_varchar = true, header = true)) "
+            f"TO '{target!s}' (FORMAT parquet, COMPRESSION zstd)"
         )
         source, row = f"read_parquet('{target!s}')", "scf_row"
     described = connection.execute(f"DESCRIBE SELECT * FROM {source}").fetchall()
@@ -191,7 +195,7 @@ def _key(table: str, found: Mapping[str, str], row: str, text_key: bool) -> str:
         lonely = f"-(8 * CAST({row} AS BIGINT) + {sorted(_DAYS).index(table) + 1})"
         return lonely if column is None else f"coalesce(CAST({_quoted(column)} AS BIGINT), {lonely})"
     alone = f"concat('no reference: {table} row ', {row})"
-    return alone if column is None else f"coalesce(NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), ''), {alone})"
+    return alone if column is None else f"coalesce(NULLIF(CAST({_quoted(column)} AS VARCHAR), ''), {alone})"
 
 
 def _document(found: Mapping[str, str], row: str) -> str:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+from collections.abc import Collection, Mapping
 from dataclasses import asdict
 from functools import cache
 from importlib import resources
@@ -33,12 +35,47 @@ def _render(name: str, terms: Terms, **relations: str) -> str:
     return text_of(name).format(**numbers, **relations)
 
 
-def cases_sql(relations: dict[str, str], *, unique: bool) -> str:
+def cases_sql(relations: dict[str, str], *, unique: bool, absent: Mapping[str, Collection[str]] | None = None) -> str:
     """SQL that gathers four canonical relations into cases.
 
     With `unique` every row is taken as the only one of its key: cheap, and right where keys do not repeat. Without it
-    rows are added up; both give the same on unique keys.
+    rows are added up; both give the same on unique keys. `absent` names columns a side does not have: said outright,
+    an engine need not carry them through its joins. A side without rows is absent as a whole (`{"invoices": {"*"}}`).
     """
-    text = text_of("side_unique.sql" if unique else "side.sql")
-    sides = {side: f"({text.format(rows=relations[side])})" for side in SIDES}
-    return text_of("combine.sql").format(**sides)
+    text = text_of("combine.sql")
+    for side, alias in zip(SIDES, "odip", strict=True):
+        missing = (absent or {}).get(side, ())
+        if "*" in missing:
+            text = re.sub(rf"FULL JOIN \{{{side}\}} {alias} ON .*", "", text)
+            text = re.sub(rf", {alias}\.k\b", "", text)
+        if unique:
+            for pattern, value in _AS_UNIQUE:
+                text = re.sub(pattern.format(alias=alias), value.format(alias=alias), text)
+        for column in _COLUMNS if "*" in missing else missing:
+            text = re.sub(rf"\b{alias}\.{column}\b", f"CAST(NULL AS {_type(column)})", text)
+    added = {side: f"({text_of('side.sql').format(rows=relations[side])})" for side in SIDES}
+    return text.format(**(relations if unique else added))
+
+
+def _type(column: str) -> str:
+    if column in ("currency", "other_currency", "account", "other_account", "party"):
+        return "VARCHAR(140)"
+    return "INTEGER" if column.endswith("day") else "BIGINT"
+
+
+_AS_UNIQUE = (
+    (r"coalesce\({alias}\.n_(?:rows|docs), 0\)", "CASE WHEN {alias}.row_id IS NULL THEN 0 ELSE 1 END"),
+    (r"coalesce\({alias}\.n_(?:repeated|equal), 0\)", "0"),
+    (r"\b{alias}\.raw_minor\b", "coalesce({alias}.payable_minor, {alias}.amount_minor)"),
+    (r"\b{alias}\.(?:first|last)_day\b", "{alias}.day"),
+    (r"\b{alias}\.first_row\b", "{alias}.row_id"),
+    (r"\b{alias}\.other_currency\b", "CAST(NULL AS VARCHAR(140))"),
+    (r"\b{alias}\.other_account\b", "{alias}.account"),
+    (r"CASE WHEN {alias}\.k IS NULL", "CASE WHEN {alias}.row_id IS NULL"),
+)
+"""What the sums of side.sql are when there is one row: itself."""
+_COLUMNS = (
+    "n_rows", "n_docs", "n_repeated", "n_equal", "first_row", "row_id", "raw_minor", "quantity_milli", "amount_minor",
+    "payable_minor", "price_micro", "currency", "other_currency", "party", "account", "other_account", "first_day",
+    "last_day", "day", "promised_day", "due_day",
+)  # fmt: skip
