@@ -17,6 +17,7 @@ from scf.desk.service import Desk
 from scf.documents.service import Documents
 from scf.entrusted.books import HANDLERS as ENTRUSTED_HANDLERS
 from scf.entrusted.service import EntrustedAccounts
+from scf.financing.maturity import Maturity
 from scf.financing.registry import SimulatedRegistry
 from scf.financing.service import FinancingDesk
 from scf.kernel.clock import Clock, SystemClock
@@ -33,6 +34,7 @@ from scf.parties.keys import KeyPair, KeyRing, demo_key
 from scf.parties.service import Parties
 from scf.receivables.books import HANDLERS as RECEIVABLE_HANDLERS
 from scf.receivables.judging import ActJudge
+from scf.receivables.programmes import Programmes
 from scf.receivables.service import Receivables
 from scf.rulebook.service import Rulebook
 from scf.store.compare import Difference, compare
@@ -84,6 +86,12 @@ class Settings:
         return self.ledger or f"embedded:{self.data / 'ledger.db'}"
 
     @property
+    def is_set_up(self) -> bool:
+        """Whether the files this installation keeps in `data` are there."""
+        files = [name for name, elsewhere in (("ledger.db", self.ledger), ("scf.db", self.database)) if not elsewhere]
+        return all((self.data / name).is_file() for name in files)
+
+    @property
     def database_url(self) -> str:
         """The database URL in force."""
         return self.database or f"sqlite:///{self.data / 'scf.db'}"
@@ -111,16 +119,18 @@ class App:
         )
         self.rulebook = Rulebook.load()
         self.parties = Parties(self.desk)
-        self.receivables = Receivables(
-            self.desk,
-            self.parties,
-            ActJudge(self.rulebook, self.parties, clock, ruleset=settings.ruleset),
-            _consortium_key(settings.data),
-        )
+        self.programmes = Programmes(self.desk, self.parties)
+        judge = ActJudge(self.rulebook, self.parties, clock, ruleset=settings.ruleset)
+        judge.checks.append(self.programmes.check)
+        judge.reservations.append(self.programmes.reserve)
+        self.receivables = Receivables(self.desk, self.parties, judge, _consortium_key(settings.data))
         self.entrusted = EntrustedAccounts(self.desk, self.parties)
         self.financing = FinancingDesk(
             self.desk, self.parties, self.rulebook, SimulatedRegistry(clock), ruleset=settings.ruleset
         )
+        self.financing.checks.append(self.programmes.check)
+        self.financing.reservations.append(self.programmes.reserve)
+        self.maturity = Maturity(self.desk, self.parties, self.receivables)
         self.documents = Documents(self.desk)
 
     def fact(self, name: str) -> str | None:
@@ -163,7 +173,7 @@ def open_app(settings: Settings, clock: Clock | None = None, *, read_only: bool 
     Raises Problem `installation_missing` when nothing was set up here, and what ledger and database raise.
     """
     clock = clock or SystemClock()
-    if read_only and not settings.ledger and not (settings.data / "ledger.db").is_file():
+    if (read_only or not settings.demo) and not settings.is_set_up:
         raise Problem("installation_missing", folder=str(settings.data))
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)

@@ -26,11 +26,15 @@ from scf.ledger.intents import struct_hash
 from scf.ledger.types import Call
 from scf.parties.service import Parties
 from scf.receivables import queries as receivable_queries
+from scf.receivables.judging import Check, paper_facts
+from scf.receivables.models import Dossier, NoteState, Receivable
 from scf.receivables.models import Financing as FinancingBook
-from scf.receivables.models import NoteState
 from scf.receivables.service import plain, reference_hash
-from scf.rulebook.service import Rulebook
+from scf.receivables.trade_facts import trade_facts
+from scf.rulebook.service import Judgement, Rulebook
+from scf.store import evidence
 from scf.store.commands import canonical_json
+from scf.store.evidence import Trust
 
 SIGNATURE_VALID_SECONDS = 3 * 86_400
 QUOTE_VALID_SECONDS = 48 * 3600
@@ -48,6 +52,8 @@ class FinancingDesk:
         self._rulebook = rulebook
         self._registry = registry
         self._ruleset = ruleset
+        self.checks: list[Check] = []
+        self.reservations: list[Check] = []
 
     # Ask and quote ---------------------------------------------------------------------------------------------------
 
@@ -77,20 +83,23 @@ class FinancingDesk:
             )
         for who in invited:
             self._parties.member(session, who)
-        self._judge(
+        decision = self._judge(
             "finance",
             {
+                **self._trade(session, receivable),
                 "financiers_invited": len(set(invited)),
                 "single_financier_reason": single_reason,
-                "issue_date": day_of(receivable.issued_at),
-                "maturity_date": day_of(receivable.maturity),
+                **paper_facts(receivable),
                 "amount_minor": amount_minor,
-                "has_trade_evidence": True,
+                "obligor_accepted": True,  # its own signature issued the receivable
+                "funded_on": today(self._desk.clock),
                 "obligor_overdue": bool(
                     receivable_queries.overdue_of(session, receivable.obligor, self._desk.clock.now())
                 ),
             },
         )
+        for check in self.checks:
+            check(session, "finance", {"noteId": note_id, "amount": amount_minor, "invited": list(invited)})
         seed = keccak(f"{note_id}|{note.children}|{amount_minor}|{','.join(sorted(invited))}".encode())
         ask_id = reference_of(seed, "ASK")
         found = session.get(FinancingAsk, ask_id)
@@ -105,6 +114,7 @@ class FinancingDesk:
                 asked_at=self._desk.clock.now(),
             )
             session.add(found)
+            self._keep(session, decision, ask_id)
             session.flush()
         return found
 
@@ -252,8 +262,11 @@ class FinancingDesk:
         """The ledger call that locks the note for the quote's financier."""
         with self._desk.session() as session:
             offer = self._offer(session, str(message["quoteHash"]))
+            quote = json.loads(offer.message)
+            held = {**quote, "quoteHash": offer.quote_hash, "currency": json.loads(offer.price)["currency"]}
+            for reserve in self.reservations:
+                reserve(session, "finance", held)
         signature = self._desk.join_signatures("Receivables", "FinanceAccept", message, signatures)
-        quote = json.loads(offer.message)
         return self._desk.contracts.receivables.call(
             "finance", quote, offer.signature, message["reading"], message["deadline"], signature
         )
@@ -289,7 +302,19 @@ class FinancingDesk:
         with self._desk.session() as session:
             financing = self.financing(session, note_id)
             code = receivable_queries.receivable(session, financing.receivable_id).currency
-        self._judge("complete_financing", {"registration_number": registration})
+            locked_on = day_of(receivable_queries.note(session, note_id).made_at)
+            decision = self._judge(
+                "complete_financing",
+                {
+                    "registration_number": registration,
+                    "recourse": financing.recourse,
+                    "bid_accepted_on": locked_on,
+                    "settled_on": today(self._desk.clock),
+                    "amount_minor": financing.amount_minor,
+                    "currency": code,
+                },
+            )
+            self._keep(session, decision, note_id)
         net = format_money(financing.net_minor, code)
         return self._desk.prepare(
             "complete_financing",
@@ -374,6 +399,23 @@ class FinancingDesk:
             raise Problem("unknown_quote", quote=quote_hash[:12])
         return found
 
-    def _judge(self, act: str, facts: Mapping[str, Any]) -> None:
+    def _trade(self, session: Session, receivable: Receivable) -> dict[str, Any]:
+        """What is known of the trade behind the receivable; without its dossier, that there is none on file."""
+        dossier = session.get(Dossier, receivable.document)
+        return {"has_trade_evidence": False} if dossier is None else trade_facts(session, dossier)
+
+    def _judge(self, act: str, facts: Mapping[str, Any]) -> Judgement:
         known = {name: value for name, value in facts.items() if value is not None}
-        self._rulebook.judge(act, known, as_of=today(self._desk.clock), ruleset=self._ruleset).require()
+        return self._rulebook.judge(act, known, as_of=today(self._desk.clock), ruleset=self._ruleset).require()
+
+    def _keep(self, session: Session, decision: Judgement, about: str) -> None:
+        evidence.record(
+            session,
+            canonical_json({**decision.record(), "about": about}),
+            kind="decision",
+            source="rulebook",
+            sender="scf",
+            trust=Trust.T2,
+            received_at=self._desk.clock.now(),
+            name=f"{decision.act} {decision.as_of.isoformat()} {decision.verdict.value}",
+        )

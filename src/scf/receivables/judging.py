@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Iterable, Mapping
 from datetime import date
 from typing import Any
 
 from sqlmodel import Session
 
+from scf.desk.service import Done
 from scf.kernel.clock import Clock, today
 from scf.kernel.dates import day_of
 from scf.kernel.money import currency as currency_of
@@ -15,8 +16,15 @@ from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.parties.service import Parties
 from scf.receivables import queries
-from scf.receivables.models import Dossier, NoteState
-from scf.rulebook.service import Rulebook
+from scf.receivables.models import Dossier, Note, NoteState, Receivable
+from scf.receivables.trade_facts import trade_facts
+from scf.rulebook.service import Judgement, Rulebook
+from scf.store import evidence
+from scf.store.commands import canonical_json
+from scf.store.evidence import Trust
+
+SMALL_FIRMS = ("small", "micro", "medium")
+Check = Callable[[Session, str, Mapping[str, Any]], None]
 
 
 def hex_text(value: Any) -> str:
@@ -28,27 +36,74 @@ def hex_text(value: Any) -> str:
     return str(value).lower()
 
 
+def record_decisions(session: Session, judgements: Iterable[Judgement], done: Done) -> list[str]:
+    """Keep each decision (rules, versions, outcomes, the transaction they let through) as evidence; returns its ids."""
+    kept = []
+    for judgement in judgements:
+        raw = canonical_json({**judgement.record(), "transaction": done.transaction_hash})
+        entry = evidence.record(
+            session,
+            raw,
+            kind="decision",
+            source="rulebook",
+            sender="scf",
+            trust=Trust.T2,
+            received_at=done.timestamp,
+            name=f"{judgement.act} {judgement.as_of.isoformat()} {judgement.verdict.value}",
+        )
+        kept.append(entry.evidence_id)
+    return kept
+
+
 class ActJudge:
-    """Turns an act into facts and has the rulebook decide. Unknown facts are left out and never count as a pass."""
+    """Turns an act into facts and has the rulebook decide. Unknown facts are left out and never count as a pass.
+
+    `checks` are asked before the rules: a programme's terms and limits refuse there. `reservations` are asked last, and
+    only when an act is submitted.
+    """
 
     def __init__(self, rulebook: Rulebook, parties: Parties, clock: Clock, *, ruleset: str = "CN") -> None:
         self._rulebook = rulebook
         self._parties = parties
         self._clock = clock
         self._ruleset = ruleset
+        self.checks: list[Check] = []
+        self.reservations: list[Check] = []
 
-    def any(self, session: Session, act: str, message: Mapping[str, Any]) -> None:
-        """Judge any act by its name. Raises Problem of the rule or limit that refuses it."""
+    def any(self, session: Session, act: str, message: Mapping[str, Any]) -> list[Judgement]:
+        """Judge any act by its name; what no rule is about gives nothing. Raises Problem of what refuses it."""
         if act == "issue":
-            self.issue(session, message)
-        elif act == "pass":
-            self.passing(session, message)
-        elif act == "pass_many":
+            judged = [self.issue(session, message)]
+            for reserve in self.reservations:
+                reserve(session, act, message)
+            return judged
+        if act == "pass":
+            return [self.passing(session, message)]
+        if act == "accept":
+            return [self.accepting(session, message["noteId"])]
+        if act == "accept_many":
+            return [self.accepting(session, note_id) for note_id in message["noteIds"]]
+        if act == "pass_many":
             rows = zip(message["to"], message["amounts"], message["evidence"], strict=True)
-            for to, amount, evidence in rows:
-                self.passing(session, {**message, "to": to, "amount": amount, "evidence": evidence})
+            return [
+                self.passing(session, {**message, "to": to, "amount": amount, "evidence": document})
+                for to, amount, document in rows
+            ]
+        return []
 
-    def issue(self, session: Session, message: Mapping[str, Any]) -> None:
+    def again(self, session: Session, act: str, message: Mapping[str, Any], at: int) -> list[Judgement]:
+        """The judgements of an act that took effect at `at`, where a crash lost them; nothing is refused."""
+        day = day_of(at)
+        if act == "issue":
+            dossier = session.get(Dossier, hex_text(message["document"]))
+            return [self._judge("issue", self.issue_facts(session, message, dossier, day), day)] if dossier else []
+        notes = message.get("noteIds", [message["noteId"]]) if act.startswith("accept") else []
+        return [
+            self._judge("accept", self.accept_facts(session, queries.note(session, hex_text(note_id))), day)
+            for note_id in notes
+        ]
+
+    def issue(self, session: Session, message: Mapping[str, Any]) -> Judgement:
         """An obligor promises to pay: participants, documents, limit, then the rules."""
         obligor = self._parties.member(session, message["obligor"])
         self._parties.member(session, message["creditor"])
@@ -73,26 +128,53 @@ class ActJudge:
                 used=format_money(used_minor, code),
                 free=format_money(max(0, obligor.limit_minor - used_minor), code),
             )
+        self._ask_checks(session, "issue", message)
         now = today(self._clock)
-        facts: dict[str, Any] = {
-            "issue_date": now,
-            "maturity_date": day_of(int(message["maturity"])),
-            "has_trade_evidence": True,
-            "prepayment": False if dossier.delivered_on else None,
-            "obligor_overdue": bool(queries.overdue_of(session, obligor.address, self._clock.now())) or obligor.halted,
-            "invoice_assigned": False,
-            "amount_minor": face_minor,
-        }
-        if dossier.delivered_on:
-            facts["delivered_on"] = date.fromisoformat(dossier.delivered_on)
-        for who, name in ((message["obligor"], "obligor_size"), (message["creditor"], "creditor_size")):
-            organisation = self._parties.organisation_of(session, who)
-            if organisation is not None:
-                facts[name] = organisation.size
-        facts["creditor_is_small"] = facts.get("creditor_size") in ("small", "micro", "medium")
-        self._require("issue", facts, now)
+        return self._judge("issue", self.issue_facts(session, message, dossier, now), now).require()
 
-    def passing(self, session: Session, message: Mapping[str, Any]) -> None:
+    def issue_facts(
+        self, session: Session, message: Mapping[str, Any], dossier: Dossier, issued_on: date
+    ) -> dict[str, Any]:
+        """Everything known about an issue, by the rulebook's names."""
+        obligor = self._parties.member(session, message["obligor"])
+        return {
+            # An invoice that is used already is refused before the rules; its own words may still say it was assigned.
+            "invoice_assigned": False,
+            **trade_facts(session, dossier),
+            **self._trade_sides(session, message["obligor"], message["creditor"]),
+            "currency": currency_of(int(message["currency"])).code,
+            "issue_date": issued_on,
+            "maturity_date": day_of(int(message["maturity"])),
+            "obligor_overdue": bool(queries.overdue_of(session, obligor.address, self._clock.now())) or obligor.halted,
+            "amount_minor": int(message["face"]),
+            "min_amount_minor": int(message["minAmount"]),
+        }
+
+    def accepting(self, session: Session, note_id: Any) -> Judgement:
+        """A recipient takes an offered note: its own signature is its free will; the term must not be stretched."""
+        note = queries.note(session, hex_text(note_id))
+        return self._judge("accept", self.accept_facts(session, note), today(self._clock)).require()
+
+    def accept_facts(self, session: Session, note: Note) -> dict[str, Any]:
+        """Everything known about an acceptance: the trade is the one between giver and recipient.
+
+        Further down the chain the payment-term law protects a small recipient only against a large giver or a public
+        body (Order 802, Art. 2); a small firm's note to another is their own agreement.
+        """
+        receivable = queries.receivable(session, note.receivable_id)
+        dossier = session.get(Dossier, note.evidence)
+        sides = self._trade_sides(session, note.giver, note.holder)
+        if note.parent_id is not None and sides["obligor_size"] not in ("large", "public_body", None):
+            sides["creditor_is_small"] = False
+        return {
+            **({} if dossier is None else trade_facts(session, dossier)),
+            **sides,
+            **paper_facts(receivable),
+            "accepted_freely": True,
+            "amount_minor": note.amount_minor,
+        }
+
+    def passing(self, session: Session, message: Mapping[str, Any]) -> Judgement:
         """A holder passes a part on: recipient, amount, documents, then the rules."""
         self._parties.member(session, message["to"])
         note = queries.note(session, hex_text(message["parentId"]))
@@ -106,18 +188,29 @@ class ActJudge:
             )
         if note.state not in (NoteState.HELD, NoteState.OFFERED) or note.frozen:
             raise Problem("note_not_movable", state=note.standing())
-        self._documents(session, message["evidence"])
+        dossier = self._documents(session, message["evidence"])
+        self._ask_checks(session, "pass", message)
+        now = today(self._clock)
+        chain = queries.lineage(session, note.id)
         facts = {
+            **trade_facts(session, dossier),
+            **paper_facts(receivable),
             "tier": note.tier + 1,
             "children": note.children + 1,
             "amount_minor": amount_minor,
             "min_amount_minor": receivable.min_minor,
-            "has_trade_evidence": True,
-            "prepayment": False,
-            "issue_date": day_of(receivable.issued_at),
-            "maturity_date": day_of(receivable.maturity),
+            "returns_to_earlier_holder": message["to"] in {one.holder for one in chain} | {receivable.obligor},
+            "hops_today": 1 + sum(day_of(one.made_at) == now for one in chain[1:]),
         }
-        self._require("pass", facts, today(self._clock))
+        return self._judge("pass", facts, now).require()
+
+    def _trade_sides(self, session: Session, buyer: str, seller: str) -> dict[str, Any]:
+        """Size of the one who owes, and whether the one it owes is a small firm."""
+        owes, is_owed = (self._parties.organisation_of(session, who) for who in (buyer, seller))
+        return {
+            "obligor_size": owes.size if owes else None,
+            "creditor_is_small": is_owed.size in SMALL_FIRMS if is_owed else None,
+        }
 
     def _documents(self, session: Session, document: Any) -> Dossier:
         found = session.get(Dossier, hex_text(document))
@@ -125,9 +218,22 @@ class ActJudge:
             raise Problem("no_trade_documents", document=hex_text(document)[:12] + "…")
         return found
 
-    def _require(self, act: str, facts: Mapping[str, Any], as_of: date) -> None:
+    def _ask_checks(self, session: Session, act: str, message: Mapping[str, Any]) -> None:
+        for check in self.checks:
+            check(session, act, message)
+
+    def _judge(self, act: str, facts: Mapping[str, Any], as_of: date) -> Judgement:
         known = {name: value for name, value in facts.items() if value is not None}
-        self._rulebook.judge(act, known, as_of=as_of, ruleset=self._ruleset).require()
+        return self._rulebook.judge(act, known, as_of=as_of, ruleset=self._ruleset)
+
+
+def paper_facts(receivable: Receivable) -> dict[str, Any]:
+    """What the receivable's own terms say."""
+    return {
+        "issue_date": day_of(receivable.issued_at),
+        "maturity_date": day_of(receivable.maturity),
+        "currency": receivable.currency,
+    }
 
 
 def _positive(amount: Any, code: str) -> int:

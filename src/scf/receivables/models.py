@@ -176,3 +176,18 @@ class Dossier(SQLModel, table=True):
     invoice_minor: int | None = Field(default=None, sa_type=BigInteger)
     delivered_on: str | None = Field(default=None)
     made_at: int = Field(sa_type=BigInteger)
+
+
+class TradeTerms(SQLModel, table=True):
+    """Terms of the trade behind a dossier that rules ask for and no document of it says. Dates in ISO text."""
+
+    __tablename__ = "trade_terms"
+
+    document: str = Field(primary_key=True, max_length=66)
+    payment_due_on: str | None = Field(default=None, max_length=10)
+    accepted_on: str | None = Field(default=None, max_length=10)
+    inspection_days: int | None = Field(default=None)
+    term_agreed: bool | None = Field(default=None)
+    prepayment: bool | None = Field(default=None)
+    invoice_assigned: bool | None = Field(default=None)
+    term_review: str | None = Field(default=None, description="The bank's recorded review of a longer term")

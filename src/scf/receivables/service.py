@@ -27,8 +27,9 @@ from scf.parties.service import Parties
 from scf.receivables import queries
 from scf.receivables.acts import ACTS
 from scf.receivables.books import hex32
-from scf.receivables.judging import ActJudge
-from scf.receivables.models import Dossier, Note, NoteState, Receivable
+from scf.receivables.judging import ActJudge, record_decisions
+from scf.receivables.models import Dossier, Note, NoteState, Receivable, TradeTerms
+from scf.rulebook.service import Judgement
 
 SIGNATURE_VALID_SECONDS = 3 * 86_400
 OFFER_VALID_SECONDS = 7 * 86_400
@@ -79,13 +80,17 @@ class Receivables:
     def file(
         self, session: Session, evidence_ids: Sequence[str], *, salt: bytes | None = None, **facts: Any
     ) -> Dossier:
-        """Commit to the documents behind an issue or a pass: keccak256(salt, ids in order). Facts as in `Dossier`."""
+        """Commit to the documents behind an issue or a pass: keccak256(salt, ids in order).
+
+        Facts as in `Dossier` and `TradeTerms`; dates in ISO text.
+        """
         if not evidence_ids:
             raise Problem("no_trade_documents", document="-")
         salt = salt or secrets.token_bytes(32)
         document = "0x" + keccak(salt + b"".join(bytes.fromhex(item) for item in evidence_ids)).hex()
         found = session.get(Dossier, document)
         if found is None:
+            terms = {name: facts.pop(name) for name in list(facts) if name in TradeTerms.model_fields}
             found = Dossier(
                 document=document,
                 salt="0x" + salt.hex(),
@@ -94,6 +99,8 @@ class Receivables:
                 **facts,
             )
             session.add(found)
+            if terms:
+                session.add(TradeTerms(document=document, **terms))
             session.flush()
         return found
 
@@ -221,15 +228,22 @@ class Receivables:
         if act not in ACTS:
             raise Problem("unknown_act", act=act)
         kind = ACTS[act]
+        judged: list[Judgement] = []
 
         def build() -> Call:
             with self._desk.session() as session:
-                self._judge.any(session, act, message)
+                judged[:] = self._judge.any(session, act, message)
             signature = self._desk.join_signatures(kind.contract, kind.primary_type, message, signatures)
             return self.call(act, message, signature)
 
+        def reply(done: Done) -> Mapping[str, Any]:
+            with self._desk.session() as session:
+                decisions = judged or self._judge.again(session, act, message, done.timestamp)
+                record_decisions(session, decisions, done)
+            return _reply(done)
+
         body = {"message": plain(message), "signatures": [part.hex() for part in signatures]}
-        return self._desk.once(key, caller, act, body, build, _reply)
+        return self._desk.once(key, caller, act, body, build, reply)
 
     def lapse_due(self) -> list[Done]:
         """Return every offer and lock whose deadline has passed; anyone may do this."""

@@ -1,0 +1,185 @@
+"""If the core enterprise fails: who pays, when, on which path, and the worst case of one holder, before it accepts.
+
+`if_obligor_fails` is a pure function over the note's own terms; `of_note` fills it from the books. "Fails" means that
+nothing more is ever paid by the obligor; "worst case" that nobody on a recourse path pays either.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import date, timedelta
+
+from sqlmodel import Session, col, select
+
+from scf.financing.maturity import BUY_BACK_DAYS
+from scf.kernel.dates import day_of
+from scf.kernel.money import format_money
+from scf.parties.service import Parties
+from scf.receivables import queries
+from scf.receivables.models import Financing, NoteState
+
+
+@dataclass(frozen=True, slots=True)
+class SoldPart:
+    """A part this holder sold for money early. Amounts in minor units."""
+
+    note_id: str
+    financier: str
+    amount_minor: int
+    net_minor: int
+    recourse: bool
+
+
+@dataclass(frozen=True, slots=True)
+class NoteTerms:
+    """What decides the outcome for one holder. `bought` is set when it holds the note as its financier."""
+
+    holder: str
+    obligor: str
+    currency: str
+    due_on: date
+    held_minor: int
+    sold: tuple[SoldPart, ...] = ()
+    bought_from: str | None = None
+    bought_net_minor: int = 0
+    bought_recourse: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Step:
+    """One step of the path: who owes whom how much from which day on. `kind` names it for machines."""
+
+    kind: str
+    payer: str
+    payee: str
+    amount_minor: int
+    from_on: date
+    words: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class FailureView:
+    """The path in order and the worst case.
+
+    `not_received_minor` is the claim that may never be paid, `to_pay_back_minor` what may have to be given back to
+    financiers, `worst_case_minor` both together: how much poorer the holder can end up.
+    """
+
+    currency: str
+    steps: tuple[Step, ...]
+    not_received_minor: int
+    to_pay_back_minor: int
+
+    @property
+    def worst_case_minor(self) -> int:
+        """All that can be lost."""
+        return self.not_received_minor + self.to_pay_back_minor
+
+
+def if_obligor_fails(terms: NoteTerms) -> FailureView:
+    """Who pays this holder, when and on which path, and what it loses when nobody does."""
+    steps = [_claim(terms)] if terms.held_minor else []
+    late = terms.due_on + timedelta(days=1)
+    lost = terms.held_minor
+    if terms.bought_from is not None:
+        lost = min(terms.bought_net_minor, terms.held_minor)
+        if terms.bought_recourse:
+            steps.append(_demand(terms, terms.bought_from, terms.holder, terms.held_minor, late, "buy_back"))
+    pay_back = 0
+    for part in terms.sold:
+        if part.recourse:
+            pay_back += part.amount_minor
+            steps.append(_demand(terms, terms.holder, part.financier, part.amount_minor, late, "pay_back"))
+        else:
+            steps.append(_kept(terms, part))
+    return FailureView(terms.currency, tuple(steps), lost, pay_back)
+
+
+def of_note(session: Session, parties: Parties, note_id: str) -> FailureView:
+    """The view of the holder (or the one it is offered to) of a real note. Raises Problem `unknown_note`."""
+    note = queries.note(session, note_id)
+    row = queries.receivable(session, note.receivable_id)
+    own = session.get(Financing, note_id)
+    children = [one.id for one in queries.notes_of_receivable(session, row.id) if one.parent_id == note_id]
+    sold = session.exec(
+        select(Financing).where(col(Financing.note_id).in_(children)).order_by(col(Financing.note_id))
+    ).all()
+    live = {one: queries.note(session, one.note_id) for one in sold}
+    return if_obligor_fails(
+        NoteTerms(
+            holder=parties.name_of(session, note.holder),
+            obligor=parties.name_of(session, row.obligor),
+            currency=row.currency,
+            due_on=day_of(row.maturity),
+            held_minor=note.amount_minor,
+            sold=tuple(
+                SoldPart(
+                    one.note_id,
+                    parties.name_of(session, one.financier),
+                    live[one].amount_minor,
+                    one.net_minor,
+                    one.recourse,
+                )
+                for one in sold
+                if live[one].state != NoteState.RETURNED and live[one].amount_minor
+            ),
+            bought_from=parties.name_of(session, own.seller) if own else None,
+            bought_net_minor=own.net_minor if own else 0,
+            bought_recourse=own.recourse if own else False,
+        )
+    )
+
+
+def steps_in(view: FailureView, language: str) -> Sequence[str]:
+    """The path in sentences, the worst case last."""
+    worst = format_money(view.worst_case_minor, view.currency)
+    last = {"en": f"Worst case: you lose {worst}.", "zh-CN": f"最坏情况：您损失 {worst}。"}
+    key = "zh-CN" if language.lower().startswith("zh") else "en"
+    return [*(step.words[key] for step in view.steps), last[key]]
+
+
+def _claim(terms: NoteTerms) -> Step:
+    amount = format_money(terms.held_minor, terms.currency)
+    return Step(
+        "claim",
+        terms.obligor,
+        terms.holder,
+        terms.held_minor,
+        terms.due_on,
+        {
+            "en": f"From {terms.due_on} you have your own claim of {amount} on {terms.obligor}, with late interest; "
+            "no one else pays in its place.",
+            "zh-CN": f"自 {terms.due_on} 起，您对 {terms.obligor} 直接享有 {amount} 的债权及逾期利息；无他人代为付款。",
+        },
+    )
+
+
+def _demand(terms: NoteTerms, payer: str, payee: str, amount_minor: int, on: date, kind: str) -> Step:
+    amount = format_money(amount_minor, terms.currency)
+    return Step(
+        kind,
+        payer,
+        payee,
+        amount_minor,
+        on,
+        {
+            "en": f"From {on} {payee} may ask {payer} to buy back {amount} within {BUY_BACK_DAYS} days, with recourse.",
+            "zh-CN": f"自 {on} 起，{payee} 可依追索权要求 {payer} 在 {BUY_BACK_DAYS} 日内回购 {amount}。",
+        },
+    )
+
+
+def _kept(terms: NoteTerms, part: SoldPart) -> Step:
+    net = format_money(part.net_minor, terms.currency)
+    return Step(
+        "keep",
+        terms.obligor,
+        part.financier,
+        part.amount_minor,
+        terms.due_on,
+        {
+            "en": f"You keep the {net} that {part.financier} paid you: sold without recourse, the loss is theirs.",
+            "zh-CN": f"{part.financier} 已付您的 {net} 归您所有：无追索权，损失由其承担。",
+        },
+    )
