@@ -80,6 +80,8 @@ interface IEntrustedAccounts {
         uint40 deadline,
         bytes calldata bankSignature
     ) external;
+    /// @notice An attestor says up to which cumulative amount of a stage its evidence reaches; only more, and only
+    /// before the stage's deadline.
     function attest(
         uint64 accountId,
         uint8 stage,
@@ -89,6 +91,8 @@ interface IEntrustedAccounts {
         uint40 deadline,
         bytes calldata signature
     ) external;
+    /// @notice An approver says up to which cumulative amount of a stage it agrees; only more, and only before the
+    /// stage's deadline.
     function approve(
         uint64 accountId,
         uint8 stage,
@@ -129,6 +133,7 @@ interface IEntrustedAccounts {
         bytes calldata payerSignature,
         bytes calldata beneficiarySignature
     ) external;
+    /// @notice The operators decide about disputed value after a court or an arbiter did.
     function resolveByQuorum(
         uint64 accountId,
         uint8 stage,
@@ -148,12 +153,14 @@ interface IEntrustedAccounts {
         bytes calldata bankSignature
     ) external;
 
+    /// @notice `Members` alone: the word of a member.
     function setMember(address member, uint256 word, uint64 limit) external;
 
     /// @notice Value that evidence of two organisations and two approvals allow, less what was released or is disputed.
     function releasable(uint64 accountId, uint8 stage) external view returns (uint64);
     /// @notice Value the payer may have back: after the stage's deadline, or by resolution.
     function refundable(uint64 accountId, uint8 stage) external view returns (uint64);
+    /// @notice All about one stage.
     function stageOf(uint64 accountId, uint8 stage)
         external
         view
@@ -167,6 +174,7 @@ interface IEntrustedAccounts {
             bytes32 rule,
             bytes32 payeeAccount
         );
+    /// @notice All about one account.
     function accountOf(uint64 accountId)
         external
         view
@@ -181,13 +189,18 @@ interface IEntrustedAccounts {
             uint64 released,
             uint64 refunded
         );
+    /// @notice 1 attestor, 2 approver, 0 neither.
     function dutyOf(uint64 accountId, address who) external view returns (uint8);
     /// @notice The cumulative value this attestor or approver has supported.
     function upToOf(uint64 accountId, uint8 stage, address who) external view returns (uint64);
     /// @notice Disputed value that a decision let go or sent back, not yet executed by the bank.
     function grantedOf(uint64 accountId, uint8 stage) external view returns (uint64 toRelease, uint64 toRefund);
+    /// @notice Whether this bank has used this payment id here.
     function isPaymentUsed(address bank, bytes32 paymentId) external view returns (bool);
+    /// @notice Whether this bank has used this reference here.
     function isReferenceUsed(address bank, bytes32 bankReference) external view returns (bool);
+    /// @notice How many accounts were opened; ids count from 1.
     function accountCount() external view returns (uint64);
+    /// @notice The nonce that the next act of the operators must carry.
     function quorumNonce() external view returns (uint256);
 }

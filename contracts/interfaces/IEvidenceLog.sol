@@ -15,6 +15,8 @@ interface IEvidenceLog {
         bytes calldata signature
     ) external;
 
+    /// @notice The last head, and when it was anchored.
     function head() external view returns (uint64 size, bytes32 root, uint40 anchoredAt);
+    /// @notice The root anchored for this size; 0 for none.
     function rootAt(uint64 size) external view returns (bytes32);
 }

@@ -42,17 +42,28 @@ interface IMembers {
     event OperatorsSet(address[] operators, uint8 threshold);
 
     // Acts of the operator quorum: `signatures` sorted by signer, at least `threshold` of them.
+    /// @notice Operators enrol one member, or change the rights of one who is enrolled; the key of an enrolled
+    /// member never changes here.
     function enrol(Enrolment calldata e, bytes[] calldata signatures) external;
+    /// @notice Operators enrol several members in one act.
     function enrolMany(Enrolment[] calldata e, bytes[] calldata signatures) external;
+    /// @notice Operators suspend (1), blacklist (2) or restore (0) a member; a halt stays as it is.
     function setStanding(address member, uint8 standing, bytes32 reason, bytes[] calldata signatures) external;
+    /// @notice Operators set the ceiling of an obligor's unpaid debt; a lower one stops new issues only.
     function setLimit(address obligor, uint64 limit, bytes[] calldata signatures) external;
+    /// @notice Operators name the member whose signature alone can say that this obligor paid.
     function setPayingBank(address obligor, address payingBank, bytes[] calldata signatures) external;
+    /// @notice Operators stop new issues, passes and financing of an obligor's debts; settlement goes on.
     function halt(address obligor, bytes32 reason, bytes[] calldata signatures) external;
+    /// @notice Operators lift a halt, once no receivable reported overdue is unpaid.
     function cure(address obligor, bytes32 evidence, bytes[] calldata signatures) external;
+    /// @notice Operators connect a contract that mirrors the members; the first one is asked about overdue debts.
     function connect(address target, bytes[] calldata signatures) external;
+    /// @notice Operators replace themselves and their threshold.
     function setOperators(address[] calldata operators, uint8 threshold, bytes[] calldata signatures) external;
 
     // Act of the member: both keys sign.
+    /// @notice A member changes its key: the old and the new key both sign; one intent works once.
     function rotateKey(
         address member,
         address newKey,
@@ -62,21 +73,33 @@ interface IMembers {
     ) external;
 
     // By fact, anyone: the receivable is unpaid after its maturity.
+    /// @notice Anyone reports a receivable unpaid after its maturity; its obligor is halted by that fact.
     function haltOverdue(uint64 receivableId) external;
 
     /// @notice Anyone: pushes the words of these members again, for contracts connected after they were enrolled.
     function sync(address[] calldata who) external;
 
+    /// @notice All operators.
     function operatorList() external view returns (address[] memory);
+    /// @notice All connected contracts, in the order of connection.
     function targetList() external view returns (address[] memory);
+    /// @notice The packed word of a member; 0 for a stranger.
     function wordOf(address member) external view returns (uint256);
+    /// @notice The key that signs for a member.
     function keyOf(address member) external view returns (address);
+    /// @notice The legal entity a member belongs to.
     function organisationOf(address member) external view returns (uint32);
+    /// @notice Whether a member has any of the given role bits.
     function hasRole(address member, uint32 role) external view returns (bool);
+    /// @notice The ceiling of an obligor's unpaid debt in minor units.
     function limitOf(address obligor) external view returns (uint64);
+    /// @notice The bank that attests this obligor's payments.
     function payingBankOf(address obligor) external view returns (address);
+    /// @notice The nonce that the next act of the operators must carry.
     function quorumNonce() external view returns (uint256);
+    /// @notice Whether this account is an operator.
     function isOperator(address who) external view returns (bool);
+    /// @notice How many operators an act needs.
     function threshold() external view returns (uint8);
 
     /// @notice Reverts unless `signatures` are at least `threshold` distinct operators over `digest`.

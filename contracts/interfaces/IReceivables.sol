@@ -152,8 +152,11 @@ interface IReceivables {
         address indexed from, address indexed to, uint256 indexed tokenId, uint256 noteId, bytes32 reason
     );
 
+    /// @notice The obligor promises to pay; the debt is an offer until its creditor accepts.
     function issue(Issue calldata intent, bytes calldata signature) external returns (uint256 noteId);
+    /// @notice The recipient of an offer takes it; the root's acceptance makes the receivable live.
     function accept(uint256 noteId, uint40 deadline, bytes calldata signature) external;
+    /// @notice One signature takes several offers to the same holder.
     function acceptMany(uint256[] calldata noteIds, uint40 deadline, bytes calldata signature) external;
     /// @notice The recipient refuses; path = (parentId, childIndex, evidence) proves where the value returns to.
     function refuse(
@@ -165,6 +168,7 @@ interface IReceivables {
         uint40 deadline,
         bytes calldata signature
     ) external;
+    /// @notice The giver takes an offer back before it is accepted; the obligor, that of the whole receivable.
     function withdraw(
         uint64 receivableId,
         uint256 parentId,
@@ -175,9 +179,14 @@ interface IReceivables {
     ) external;
     /// @notice Anyone, after the offer's, the lock's or the mass pass's deadline.
     function lapse(uint64 receivableId, uint256 parentId, uint256 childIndex, bytes32 evidence) external;
+    /// @notice The holder passes an amount to another member, as an offer; to itself, at once. Acting on an offer
+    /// accepts it.
     function pass(Pass calldata intent, bytes calldata signature) external returns (uint256 noteId);
+    /// @notice The holder passes to several members in one act.
     function passMany(PassMany calldata intent, bytes calldata signature) external;
+    /// @notice The holder commits a sum to up to 131,072 recipients by the root of a Merkle sum tree.
     function passMass(MassPass calldata intent, bytes calldata signature) external returns (uint256 massId);
+    /// @notice A recipient takes its leaf of a mass pass, before the deadline, as a note of its own.
     function materialise(
         uint256 massId,
         uint32 leaf,
@@ -187,6 +196,8 @@ interface IReceivables {
         uint40 deadline,
         bytes calldata signature
     ) external returns (uint256 noteId);
+    /// @notice The holder accepts a financier's signed quote: the amount is locked for that financier until
+    /// `lockUntil`.
     function finance(
         Quote calldata quote,
         bytes calldata financierSignature,
@@ -194,6 +205,7 @@ interface IReceivables {
         uint40 deadline,
         bytes calldata holderSignature
     ) external returns (uint256 noteId);
+    /// @notice The quoted bank attests that it paid the agreed net: the locked note becomes the financier's.
     function completeFinancing(
         uint256 noteId,
         uint64 net,
@@ -202,6 +214,7 @@ interface IReceivables {
         uint40 deadline,
         bytes calldata bankSignature
     ) external;
+    /// @notice The obligor's paying bank attests what arrived; in part only from maturity on, in full at any time.
     function recordPayment(Payment calldata payment, bytes calldata bankSignature) external;
     /// @notice Anyone, after a recorded payment. A frozen note is skipped with SettlementHeld; offered or locked notes revert.
     function settleMany(uint64 receivableId, uint16 round, uint256[] calldata noteIds) external;
@@ -214,26 +227,35 @@ interface IReceivables {
         bytes32 evidence
     ) external;
     // Court order: operator quorum; names of ERC-7943.
+    /// @notice Operators freeze or free one note by order of a court, whose reason's hash stays in the event.
     function setFrozenTokens(uint256 noteId, bool frozenStatus, bytes32 reason, bytes[] calldata signatures) external;
+    /// @notice Operators move a whole accepted note to another member by order of a court.
     function forcedTransfer(uint256 noteId, address to, bytes32 reason, bytes[] calldata signatures)
         external
         returns (uint256 childId);
 
     // Pushed by Members alone.
+    /// @notice `Members` alone: the word and limit of a member.
     function setMember(address member, uint256 word, uint64 limit) external;
 
     /// @notice `Members` alone, on anybody's report: marks a receivable that is unpaid after its maturity, once.
     function flagOverdue(uint64 receivableId) external returns (address obligor);
 
     // Views; ERC-3525's words, without claiming its conformance.
+    /// @notice Holder of a note; zero for none.
     function ownerOf(uint256 noteId) external view returns (address);
+    /// @notice The receivable a note belongs to.
     function slotOf(uint256 noteId) external pure returns (uint256);
+    /// @notice Amount of a note in minor units.
     function balanceOf(uint256 noteId) external view returns (uint256);
+    /// @notice Decimals of an amount as most currencies write it.
     function valueDecimals() external pure returns (uint8);
+    /// @notice All fields of a note.
     function noteOf(uint256 noteId)
         external
         view
         returns (address holder, uint64 amount, uint16 children, uint8 tier, uint8 flags);
+    /// @notice All terms of a receivable.
     function termsOf(uint64 receivableId)
         external
         view
@@ -249,12 +271,16 @@ interface IReceivables {
             uint48 minAmount,
             uint16 rounds
         );
+    /// @notice The id that this path gives.
     function noteIdOf(uint64 receivableId, uint256 parentId, uint256 childIndex, bytes32 evidence)
         external
         pure
         returns (uint256);
+    /// @notice The receivable of a fingerprint; 0 for none or a cancelled one.
     function receivableOf(bytes32 fingerprint) external view returns (uint64);
+    /// @notice Ceiling and use of an obligor's unpaid debt.
     function exposureOf(address obligor) external view returns (uint64 limit, uint64 used);
+    /// @notice Whether a live receivable is unpaid after its maturity.
     function isOverdue(uint64 receivableId) external view returns (bool);
     /// @notice How many receivables of this obligor were reported overdue and are not yet paid.
     function overdueOf(address obligor) external view returns (uint256);
@@ -274,8 +300,12 @@ interface IReceivables {
     function settledRoundsOf(uint256 noteId) external view returns (uint256);
     /// @notice What a financing lock waits for: the bank that attests, and the net amount agreed.
     function lockOf(uint256 noteId) external view returns (address payingBank, uint64 net);
+    /// @notice Whether this quote has been accepted.
     function isQuoteUsed(bytes32 quoteHash) external view returns (bool);
+    /// @notice Whether this bank has used this reference here.
     function isReferenceUsed(address bank, bytes32 bankReference) external view returns (bool);
+    /// @notice The nonce that the next act of the operators must carry.
     function quorumNonce() external view returns (uint256);
+    /// @notice How many receivables were issued; ids count from 1.
     function receivableCount() external view returns (uint64);
 }
