@@ -41,6 +41,7 @@ class Level(StrEnum):
 
 def main() -> None:
     """Run the command line; a refusal is one line and exit code 1, never a stack trace."""
+    terminal.never_fail_to_print()
     try:
         app(standalone_mode=True)
     except Problem as problem:
@@ -49,8 +50,15 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        terminal.refuse(Problem("file_unreadable", name=error.filename or "?", reason=error.strerror or str(error)))
+        terminal.refuse(as_problem(error))
         sys.exit(1)
+
+
+def as_problem(error: Problem | OSError) -> Problem:
+    """A refusal as it is; a file's trouble as a refusal."""
+    if isinstance(error, Problem):
+        return error
+    return Problem("file_unreadable", name=error.filename or "-", reason=error.strerror or str(error))
 
 
 def _version(wanted: bool) -> None:
@@ -130,10 +138,9 @@ def import_files(
                 report = installation.documents.import_file(
                     path.read_bytes(), path.name, source=source, sender=source, trust=trust, mapping=mapping
                 )
-            except Problem as problem:
+            except (Problem, OSError) as error:
                 failed += 1
-                terminal.errors.print(f"{path}: ", end="")
-                terminal.refuse(problem)
+                terminal.refuse(as_problem(error), about=str(path))
                 continue
             terminal.say(
                 f"{path}: {report.kind}, {report.accepted} records"
@@ -160,23 +167,28 @@ def status(data: Data = DEFAULT_DATA) -> None:
 
     with (
         open_app(Settings.from_environment(data), read_only=True) as installation,
-        installation.desk.session() as session,
+        installation.reading() as session,
     ):
         head = installation.ledger.head()
-        table = Table(show_header=False, box=None)
-        table.add_row(
-            "ledger", f"chain {installation.ledger.chain_id}, block {head.number}, {from_unix(head.timestamp)}"
-        )
+        chain, since = installation.ledger.chain_id, from_unix(head.timestamp)
+        rows = [
+            ("ledger", f"chain {chain}, block {head.number}, {since}"),
+            ("账本", f"链 {chain}，区块 {head.number}，{since}"),
+        ]
         for code, sums in queries.totals(session).items():
-            table.add_row(
-                f"receivables {code}",
-                f"{sums.receivables}: face {format_money(sums.face_minor, code)}, "
-                f"outstanding {format_money(sums.outstanding_minor, code)}",
-            )
-        table.add_row("evidence", f"{evidence.head(session).size} records")
-        table.add_row("exceptions", str(sum(reconciliation.counts(session).values())))
-        table.add_row("quarantine", str(len(quarantine(session))))
-        table.add_row("demo keys", "yes" if installation.settings.demo else "no")
+            face, open_ = format_money(sums.face_minor, code), format_money(sums.outstanding_minor, code)
+            rows.append((f"receivables {code}", f"{sums.receivables}: face {face}, outstanding {open_}"))
+            rows.append((f"应收账款凭证 {code}", f"{sums.receivables} 笔：面值 {face}，未付 {open_}"))
+        size, waiting = evidence.head(session).size, len(quarantine(session))
+        rows += [("evidence", f"{size} records"), ("证据", f"{size} 条")]
+        exceptions = sum(reconciliation.counts(session).values())
+        rows += [("exceptions", str(exceptions)), ("异常", str(exceptions))]
+        rows += [("quarantine", str(waiting)), ("隔离事件", str(waiting))]
+        demo_keys = installation.settings.demo
+        rows += [("demo keys", "yes" if demo_keys else "no"), ("演示密钥", "是" if demo_keys else "否")]
+    table = Table(show_header=False, box=None)
+    for row in rows[terminal.language() == "zh-CN" :: 2]:
+        table.add_row(*row)
     terminal.out.print(table)
 
 
@@ -195,7 +207,7 @@ def books_rebuild(
         terminal.say(f"{events} events: the books are equal, row for row.", f"{events} 个事件：账簿逐行一致。")
         return
     for row in differences:
-        terminal.errors.print(f"{row.table} {row.key}: live {row.left}, rebuilt {row.right}")
+        terminal.errors.print(f"{row.table} {row.key}: live {row.left}, rebuilt {row.right}", markup=False)
     raise typer.Exit(1)
 
 

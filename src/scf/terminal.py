@@ -3,8 +3,11 @@
 from __future__ import annotations
 
 import os
+import sys
+from io import TextIOWrapper
 
 from rich.console import Console
+from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
 
 from scf.kernel.problems import Problem
@@ -24,16 +27,25 @@ def language() -> str:
     return "zh-CN" if wanted.lower().startswith("zh") else "en"
 
 
+def never_fail_to_print() -> None:
+    """On a terminal that cannot show a letter, show its code instead of giving up."""
+    for stream in (sys.stdout, sys.stderr):
+        if isinstance(stream, TextIOWrapper):
+            stream.reconfigure(errors="backslashreplace")
+
+
 def say(english: str, chinese: str) -> None:
-    """One line in the reader's language."""
-    out.print(chinese if language() == "zh-CN" else english)
+    """One line in the reader's language, shown as it is."""
+    out.print(chinese if language() == "zh-CN" else english, markup=False)
 
 
-def refuse(problem: Problem) -> None:
-    """One clear line: what happened, whether money moved, the code to look up."""
+def refuse(problem: Problem, *, about: str = "") -> None:
+    """One clear line: what it is about, what happened, whether money moved, the code to look up."""
     tongue = language()
+    sentence = " ".join(problem.sentence(tongue).split())
     errors.print(
-        f"[red]✗[/red] {problem.sentence(tongue)} {_MOVED[problem.money_moved][tongue]} [dim]({problem.code})[/dim]"
+        f"{escape(about)}{': ' if about else ''}[red]✗[/red] {escape(sentence)} "
+        f"{_MOVED[problem.money_moved][tongue]} [dim]({problem.code})[/dim]"
     )
 
 
@@ -55,8 +67,8 @@ class Teller:
 
     def chapter(self, english: str, chinese: str) -> None:
         """A new chapter begins."""
-        out.print(f"\n[bold]{chinese if language() == 'zh-CN' else english}[/bold]")
+        out.print(f"\n[bold]{escape(chinese if language() == 'zh-CN' else english)}[/bold]")
 
     def line(self, english: str, chinese: str) -> None:
         """Something happened."""
-        out.print(f"  • {chinese if language() == 'zh-CN' else english}")
+        out.print(f"  • {chinese if language() == 'zh-CN' else english}", markup=False)
