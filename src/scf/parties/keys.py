@@ -7,6 +7,7 @@ says so on every page.
 from __future__ import annotations
 
 import json
+import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
@@ -16,6 +17,8 @@ from eth_account import Account
 from scf.kernel.problems import Problem
 from scf.ledger.hashing import keccak
 from scf.ledger.signing import address_of, canonical, checksum
+
+_NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,63}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -57,11 +60,16 @@ class KeyRing:
         return checksum(canonical("0x" + str(stored["address"]).removeprefix("0x")))
 
     def make(self, name: str) -> KeyPair:
-        """Make and store a new key. Raises Problem `key_exists` when the name is taken."""
+        """Make and store a new key. Raises Problem `key_exists` or `key_name_unfit`."""
         return self.store(name, secrets.token_bytes(32))
 
     def store(self, name: str, private: bytes) -> KeyPair:
-        """Store a key encrypted; the file appears whole or not at all."""
+        """Store a key encrypted; the file appears whole or not at all.
+
+        Raises Problem `key_exists` when the name is taken, `key_name_unfit` when it cannot name a file.
+        """
+        if not _NAME.fullmatch(name):
+            raise Problem("key_name_unfit", name=name[:64])
         path = self._folder / f"{name}.json"
         if path.exists():
             raise Problem("key_exists", name=name)
@@ -84,6 +92,6 @@ class KeyRing:
 
     def _path(self, name: str) -> Path:
         path = self._folder / f"{name}.json"
-        if not path.is_file():
+        if not _NAME.fullmatch(name) or not path.is_file():
             raise Problem("unknown_key", name=name)
         return path
