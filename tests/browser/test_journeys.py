@@ -1,0 +1,125 @@
+"""Whole journeys of people, with and without JavaScript."""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from tests.api.installation import LOTUS, PINE, installation
+from tests.browser.conftest import PHONE, Visit
+
+from scf.demo.papers import invoice
+
+pytestmark = pytest.mark.browser
+Start = Callable[..., Visit]
+
+
+def confirm(one: Visit) -> None:
+    """Tick every clause and press the one filled button."""
+    for box in one.page.locator("form[action='/confirm'] input[type=checkbox]").all():
+        box.check()
+    one.page.locator("form[action='/confirm'] button.main").click()
+
+
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_a_supplier_passes_on_and_a_far_supplier_gets_money_on_a_phone(
+    javascript: bool, language: str, visit: Start
+) -> None:
+    demo = installation()
+    giver = visit(PINE, size=PHONE, language=language, javascript=javascript)
+    giver.open(f"/act/pass?note={demo.notes[PINE]}")
+    giver.page.select_option("select[name=to]", demo.at("steel"))
+    giver.page.fill("input[name=amount]", "50.00")
+    giver.page.locator("input[name=evidence]").first.check()
+    giver.page.fill("input[name=delivered_on]", demo.story.day(4).isoformat())
+    giver.page.locator("main button.main").click()
+    confirm(giver)
+    assert giver.page.locator("p.good").count() == 1
+    note = giver.page.url.split("/notes/")[1].split("?")[0]
+
+    taps = 0
+    far = visit("steel", size=PHONE, language=language, javascript=javascript)
+    far.open("/")
+    far.page.click(f"a[href='/act/accept?note={note}']")
+    confirm(far)
+    far.page.click("a.button.main")  # ask for money
+    taps += 1
+    far.page.fill("input[name=amount]", "50.00")
+    for box in far.page.locator("input[name=invited]").all():
+        box.check()
+    far.page.locator("main button.main").click()
+    taps += 1
+    ask = far.page.url.split("/asks/")[1].split("?")[0]
+    _quote(visit, ask, language, javascript)
+    far.page.reload()
+    far.page.click("a.button.main")  # take the price
+    taps += 1
+    shown = far.page.locator(".price .big dd").inner_text()
+    confirm(far)
+    taps += 1
+    assert far.page.locator("p.good").count() == 1
+    assert re.match(r"CNY 4\d\.\d\d", shown)
+    assert taps <= 4
+    far.quiet()
+    giver.quiet()
+
+
+def _quote(visit: Start, ask: str, language: str, javascript: bool) -> None:
+    demo = installation()
+    bank = visit("harbour", language=language, javascript=javascript)
+    bank.open("/")
+    bank.page.click(f".tasks a[href='/asks/{ask}']")
+    bank.page.click("a.button.main")
+    bank.page.fill("input[name=rate_ppm]", "5.50")
+    bank.page.select_option("select[name=paying_bank]", demo.at("civic"))
+    bank.page.locator("main button.main").click()
+    confirm(bank)
+    assert bank.page.locator("p.good").count() == 1
+    bank.quiet()
+
+
+def test_the_button_counts_what_is_still_to_confirm(visit: Start) -> None:
+    one = visit("stone")
+    one.open(f"/act/accept?note={installation().offered}")
+    line = one.page.locator(".missing")
+    boxes = one.page.locator("form[action='/confirm'] input[type=checkbox]")
+    boxes.nth(0).check()
+    assert line.inner_text() == "Still to confirm: 2"
+    boxes.nth(1).check()
+    boxes.nth(2).check()
+    assert line.inner_text() == "All confirmed"
+
+
+def test_an_auditor_downloads_and_drops_a_bundle(visit: Start, tmp_path: Path) -> None:
+    one = visit("audit")
+    one.open("/verify")
+    with one.page.expect_download() as waiting:
+        one.page.click("a[href='/verify/bundle']")
+    path = tmp_path / "bundle.zip"
+    waiting.value.save_as(path)
+    one.page.set_input_files("input[type=file]", path)
+    one.page.locator("form[action='/verify'] button.main").click()
+    assert one.page.locator("section.good h2").inner_text().startswith("Proved")
+    one.quiet()
+
+
+def test_a_document_comes_in_and_an_operator_decides_its_exception(visit: Start, tmp_path: Path) -> None:
+    demo = installation()
+    paper = invoice("INV-BROWSER-1", PINE, LOTUS, "PO-BROWSER", "Parts", 300_00, demo.story.day(1), demo.story.day(55))
+    path = tmp_path / "invoice.xml"
+    path.write_bytes(paper.raw)
+    supplier = visit(PINE)
+    supplier.open("/documents")
+    supplier.page.set_input_files("input[type=file]", path)
+    supplier.page.locator("main button.main").click()
+    assert supplier.page.locator("section.good").is_visible()
+    operator = visit("operator", "operator-1")
+    operator.open("/exceptions")
+    operator.page.locator("a[href='/orders/PO-BROWSER']").first.click()
+    operator.page.locator("textarea[name=reason]").first.fill("The order came by mail.")
+    operator.page.locator("main form button.main").first.click()
+    assert "The order came by mail." in operator.page.content()
+    operator.quiet()
