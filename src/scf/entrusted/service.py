@@ -24,6 +24,7 @@ from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.ledger.hashing import keccak
 from scf.parties.service import Parties
+from scf.receivables.judging import hex_text
 from scf.receivables.service import plain, reference_hash
 from scf.reconciliation.four_way import Answer
 from scf.store import evidence as evidence_log
@@ -132,8 +133,7 @@ class EntrustedAccounts:
         with self._desk.session() as session:
             row = queries.account(session, account_id)
             stage = queries.stage(session, account_id, number)
-            rule = session.get(StageRule, stage.rule)
-            require(self.agreement(session, account_id, number, up_to_minor), rule.order_reference if rule else None)
+            self._agreed(session, account_id, number, up_to_minor)
             payee = self._parties.name_of(session, stage.payee)
         amount = format_money(up_to_minor, row.currency)
         return self._prepared(
@@ -194,12 +194,20 @@ class EntrustedAccounts:
         key: str,
         caller: str,
     ) -> Mapping[str, Any]:
-        """Relay a signed act once. `signatures` holds, for each signer in order, the parts of its signature."""
+        """Relay a signed act once. `signatures` holds, for each signer in order, the parts of its signature.
+
+        Evidence and agreement are asked for again: a message may have been signed without being prepared here.
+        """
         if act not in ACTS:
             raise Problem("unknown_act", act=act)
         kind = ACTS[act]
 
         def build() -> Any:
+            with self._desk.session() as session:
+                if act == "attest":
+                    self._independent(session, hex_text(message["evidence"]).removeprefix("0x"))
+                if act == "approve":
+                    self._agreed(session, int(message["accountId"]), int(message["stage"]), int(message["upTo"]))
             joined = [
                 self._desk.join_signatures("EntrustedAccounts", kind.primary_type, message, parts)
                 for parts in signatures
@@ -295,6 +303,10 @@ class EntrustedAccounts:
         stage = queries.stage(session, account_id, number)
         beneficiary = self._parties.name_of(session, queries.account(session, account_id).beneficiary)
         return ask(session, stage, up_to_minor, applicant=beneficiary, clock=self._desk.clock)
+
+    def _agreed(self, session: Session, account_id: int, number: int, up_to_minor: int) -> None:
+        rule = session.get(StageRule, queries.stage(session, account_id, number).rule)
+        require(self.agreement(session, account_id, number, up_to_minor), rule.order_reference if rule else None)
 
     def _missing(
         self, session: Session, account_id: int, attested: Sequence[str], approved: Sequence[str]
