@@ -26,7 +26,7 @@ from scf.ledger.intents import struct_hash
 from scf.ledger.types import Call
 from scf.parties.service import Parties
 from scf.receivables import queries as receivable_queries
-from scf.receivables.judging import Check, paper_facts
+from scf.receivables.judging import Check, hex_text, paper_facts
 from scf.receivables.models import Dossier, NoteState, Receivable
 from scf.receivables.models import Financing as FinancingBook
 from scf.receivables.service import plain, reference_hash
@@ -39,6 +39,11 @@ from scf.store.evidence import Trust
 SIGNATURE_VALID_SECONDS = 3 * 86_400
 QUOTE_VALID_SECONDS = 48 * 3600
 LOCK_VALID_SECONDS = 3 * 86_400
+_FIGURES = ("amount", "net", "discount", "fees", "aprPpm")
+_RECOURSE = {
+    "en": ("Without recourse to you.", "With recourse: you may be asked to buy it back."),
+    "zh-CN": ("无追索权。", "有追索权：可能要求您回购。"),
+}
 
 
 class FinancingDesk:
@@ -160,7 +165,7 @@ class FinancingDesk:
             "fees": figures.fees_minor,
             "aprPpm": figures.apr_ppm,
             "recourse": recourse,
-            "terms": "0x" + keccak(canonical_json(terms)).hex(),
+            "terms": _text_hash(terms),
             "evidence": note.evidence,
             "entrustedAccount": entrusted_account,
             "lockUntil": min(ceil_hour(now + LOCK_VALID_SECONDS), receivable.maturity // 3600 * 3600),
@@ -185,13 +190,9 @@ class FinancingDesk:
         self, ask_id: str, message: Mapping[str, Any], signatures: Sequence[bytes], figures: Price
     ) -> QuoteOffer:
         """Keep a signed quote for the asker to open. Raises Problem `quote_not_consistent` or `not_invited`."""
-        if (message["amount"], message["net"], message["discount"], message["fees"], message["aprPpm"]) != (
-            figures.face_minor,
-            figures.net_minor,
-            figures.discount_minor,
-            figures.fees_minor,
-            figures.apr_ppm,
-        ):
+        terms = self.terms_text(figures, recourse=bool(message["recourse"]))
+        shown = (figures.face_minor, figures.net_minor, figures.discount_minor, figures.fees_minor, figures.apr_ppm)
+        if (*(message[name] for name in _FIGURES), hex_text(message["terms"])) != (*shown, _text_hash(terms)):
             raise Problem("quote_not_consistent")
         quote_hash = "0x" + struct_hash("Receivables", "Quote", message).hex()
         with self._desk.session() as session:
@@ -251,7 +252,7 @@ class FinancingDesk:
             "FinanceAccept",
             {
                 "quoteHash": quote_hash,
-                "reading": "0x" + keccak(canonical_json(text)).hex(),
+                "reading": _text_hash(text),
                 "deadline": self._desk.clock.now() + SIGNATURE_VALID_SECONDS,
             },
             signers=(ask.asker,),
@@ -370,21 +371,24 @@ class FinancingDesk:
         apr, effective = format_rate(figures.apr_ppm), format_rate(figures.effective_ppm)
         return {
             "en": f"{figures.days} days at {format_rate(figures.rate_ppm)}: discount {discount}, fees {fees}, you "
-            f"receive {net}. All-in {apr} a year (effective {effective}). "
-            + ("With recourse: you may be asked to buy it back." if recourse else "Without recourse to you."),
+            f"receive {net}. All-in {apr} a year (effective {effective}). " + _RECOURSE["en"][recourse],
             "zh-CN": f"{figures.days} 天，年贴现率 {format_rate(figures.rate_ppm)}："
             f"贴现息 {discount}，费用 {fees}，实收 {net}。"
-            f"综合年化 {apr}（有效年利率 {effective}）。"
-            + ("有追索权：可能要求您回购。" if recourse else "无追索权。"),
+            f"综合年化 {apr}（有效年利率 {effective}）。" + _RECOURSE["zh-CN"][recourse],
         }
 
     def _accept_text(self, offer: QuoteOffer, financier: str) -> dict[str, str]:
-        figures = json.loads(offer.price)
+        figures, signed = json.loads(offer.price), json.loads(offer.message)
         code = str(figures["currency"])
         face, net = format_money(figures["face_minor"], code), format_money(offer.net_minor, code)
+        account = int(signed["entrustedAccount"])
         return {
-            "en": f"You sell {face} to {financier} and receive {net}. All-in {format_rate(offer.apr_ppm)} a year.",
-            "zh-CN": f"您将 {face} 转让给 {financier}，实收 {net}，综合年化 {format_rate(offer.apr_ppm)}。",
+            "en": f"You sell {face} to {financier} and receive {net}. All-in {format_rate(offer.apr_ppm)} a year. "
+            + _RECOURSE["en"][bool(signed["recourse"])]
+            + (f" The money is paid into locked account {account}, not to you." if account else ""),
+            "zh-CN": f"您将 {face} 转让给 {financier}，实收 {net}，综合年化 {format_rate(offer.apr_ppm)}。"
+            + _RECOURSE["zh-CN"][bool(signed["recourse"])]
+            + (f"款项支付至受托账户 {account}，不直接付给您。" if account else ""),
         }
 
     def _ask(self, session: Session, ask_id: str) -> FinancingAsk:
@@ -419,3 +423,8 @@ class FinancingDesk:
             received_at=self._desk.clock.now(),
             name=f"{decision.act} {decision.as_of.isoformat()} {decision.verdict.value}",
         )
+
+
+def _text_hash(text: Mapping[str, str]) -> str:
+    """What is signed for a text shown in both languages."""
+    return "0x" + keccak(canonical_json(text)).hex()
