@@ -16,7 +16,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from scf.kernel.clock import Clock
-from scf.kernel.problems import Problem
+from scf.kernel.problems import MoneyMoved, Problem
 from scf.ledger.contracts import Contracts, Event
 from scf.ledger.intents import digest, recover, sort_signatures, typed_data
 from scf.ledger.protocol import Ledger
@@ -127,7 +127,8 @@ class Desk:
         """Send calls, each under its own reference and at most once ever, then book what they caused.
 
         With `check`, a single call is tried first and a refusal costs nothing. Raises Problem with the reason; in a
-        batch the calls before and after a refused one stand, and the problem names the first one refused.
+        batch the calls before and after a refused one stand, and the problem names the first one refused and says "yes"
+        to whether money moved.
         """
         receipts = self._relayer.send(acts, check=check)
         self.follow()
@@ -136,7 +137,8 @@ class Desk:
             if not receipt.succeeded:
                 if len(acts) == 1:
                     self._relayer.check(call)  # says why
-                raise Problem("act_failed_on_ledger", act=call.function, reference=reference)
+                others: MoneyMoved = "yes" if any(other.succeeded for other in receipts) else "no"
+                raise Problem("act_failed_on_ledger", money_moved=others, act=call.function, reference=reference)
         return done
 
     def once(

@@ -117,6 +117,15 @@ class Relayer:
             return self._journal.reserve(chain_id, self.address, references, first_free, sign)
 
     def _deliver(self, entries: Sequence[Entry]) -> list[Receipt]:
+        """Send what is journaled. Whatever stops it now, it will be sent again: nobody may say that nothing moved."""
+        try:
+            return self._deliver_once(entries)
+        except Problem as problem:
+            if problem.money_moved == "no":
+                problem.money_moved = "unknown"
+            raise
+
+    def _deliver_once(self, entries: Sequence[Entry]) -> list[Receipt]:
         raws = [entry.raw for entry in entries]
         try:
             receipts = self._ledger.submit(raws)
