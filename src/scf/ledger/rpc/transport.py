@@ -43,7 +43,9 @@ class HttpTransport:
     """JSON-RPC 2.0 over HTTP; several requests go as one batch. No proxy of the environment is used."""
 
     def __init__(self, url: str, *, timeout_s: float = 20.0) -> None:
-        self.name = url
+        address = httpx.URL(url)
+        self.name = f"{address.scheme}://{address.netloc.decode()}"  # without password, or key in the path
+        self._url = url
         self._client = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=3.0), trust_env=False)
 
     def ask(self, requests: Sequence[Request]) -> list[Any]:
@@ -53,9 +55,11 @@ class HttpTransport:
             for at, (method, params) in enumerate(requests)
         ]
         try:
-            response = self._client.post(self.name, json=body if len(body) != 1 else body[0])
+            response = self._client.post(self._url, json=body if len(body) != 1 else body[0])
             response.raise_for_status()
             answers = response.json()
+        except httpx.HTTPStatusError as error:
+            raise TransportError(f"HTTP status {error.response.status_code}") from error
         except (httpx.HTTPError, ValueError) as error:
             raise TransportError(f"{type(error).__name__}: {error}"[:200]) from error
         return _in_order(answers if isinstance(answers, list) else [answers], len(body))
