@@ -200,14 +200,17 @@ class Receivables:
             weights = queries.weights_for_next_round(session, receivable_id)
             round_ = len(queries.payments_of(session, receivable_id))
             bank = self._parties.member(session, row.obligor).paying_bank
+        principal, interest = (format_money(minor, row.currency) for minor in (principal_minor, interest_minor))
         return self._prepared(
             "payment",
             payment_message(
                 receivable_id, round_, weights, principal_minor, interest_minor, bank_reference, self._deadline()
             ),
             (bank or "",),
-            en=f"You attest that {format_money(principal_minor, row.currency)} arrived for receivable {receivable_id}.",
-            zh=f"您证明应收账款凭证 {receivable_id} 的款项 {format_money(principal_minor, row.currency)} 已到账。",
+            en=f"You attest that {principal} arrived for receivable {receivable_id}"
+            + (f", and {interest} of late interest." if interest_minor else "."),
+            zh=f"您证明应收账款凭证 {receivable_id} 的款项 {principal}"
+            + (f"及逾期利息 {interest} 已到账。" if interest_minor else " 已到账。"),
         )
 
     # Submit ----------------------------------------------------------------------------------------------------------
