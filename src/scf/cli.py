@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import sys
 from enum import StrEnum
 from pathlib import Path
@@ -14,7 +15,12 @@ from scf import __version__, terminal
 from scf.commands import ledger, reconcile
 from scf.kernel.problems import Problem
 
-app = typer.Typer(no_args_is_help=True, add_completion=False, help="Supply-chain finance that anyone can check.")
+app = typer.Typer(
+    no_args_is_help=True,
+    add_completion=False,
+    pretty_exceptions_enable=False,
+    help="Supply-chain finance that anyone can check.",
+)
 books = typer.Typer(no_args_is_help=True, help="The books: a projection of the ledger.")
 audit = typer.Typer(no_args_is_help=True, help="Bundles that anyone verifies offline.")
 keys = typer.Typer(no_args_is_help=True, help="Keys this installation holds.")
@@ -52,6 +58,11 @@ def main() -> None:
     except OSError as error:
         terminal.refuse(as_problem(error))
         sys.exit(1)
+    except Exception as error:
+        if os.environ.get("SCF_DEBUG"):
+            raise
+        terminal.refuse(Problem("program_fault", money_moved="unknown", kind=type(error).__name__))
+        sys.exit(70)
 
 
 def as_problem(error: Problem | OSError) -> Problem:
