@@ -22,6 +22,7 @@ from scf.ledger.embedded.engine import EmbeddedLedger
 from scf.ledger.hashing import keccak
 from scf.ledger.journal import MemoryJournal
 from scf.ledger.node import LedgerNode
+from scf.ledger.provider import LedgerProvider
 from scf.ledger.relayer import Relayer
 from scf.ledger.replay import DevelopmentNodeTarget, export_chain, import_chain
 from scf.ledger.rpc.engine import RpcLedger
@@ -168,3 +169,14 @@ def test_history_is_read_at_its_block(programme: Programme, url: str):
         assert remote.header(3).hash == programme.relayer.ledger.header(3).hash
         assert keccak(remote.header(3).rlp) == remote.header(3).hash
         assert remote.request("eth_getBlockByNumber", "0xffffff", False) is None
+
+
+def test_web3_works_in_the_same_process(programme: Programme):
+    ledger: Any = programme.relayer.ledger
+    web3 = Web3(LedgerProvider(ledger))
+    assert web3.is_connected()
+    assert web3.eth.get_block("latest")["hash"] == ledger.head().hash
+    receivables = web3.eth.contract(
+        address=programme.contracts.receivables.address, abi=list(artifact("Receivables").abi)
+    )
+    assert receivables.functions.valueDecimals().call() == programme.contracts.receivables.read(ledger, "valueDecimals")

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import signal
 import threading
 from collections.abc import Callable, Iterator, Sequence
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -86,7 +87,10 @@ def test_the_same_transaction_again_is_a_success_and_a_stale_nonce_a_reason(remo
     assert len(caught.value.receipts) == 1
 
 
-def test_a_thousand_acts_of_two_relayers(remote: RpcLedger, remote_tally: Tally):
+@pytest.mark.parametrize("resend_s", [2.0, 0.0])
+def test_a_thousand_acts_of_two_relayers(node: str, remote_tally: Tally, resend_s: float):
+    """Also when everything unmined is offered again at every look."""
+    remote = RpcLedger([node], resend_s=resend_s)
     journal = MemoryJournal()
     before = remote_tally.total
     failures: list[BaseException] = []
@@ -94,7 +98,7 @@ def test_a_thousand_acts_of_two_relayers(remote: RpcLedger, remote_tally: Tally)
     def work(key: bytes) -> None:
         try:
             relayer = Relayer(remote, key, journal)
-            calls = [(f"{key.hex()}:{n}", remote_tally.handle.call("add", 1, bytes(32))) for n in range(500)]
+            calls = [(f"{key.hex()}:{resend_s}:{n}", remote_tally.handle.call("add", 1, bytes(32))) for n in range(500)]
             assert all(receipt.succeeded for receipt in relayer.send(calls))
         except BaseException as error:
             failures.append(error)
@@ -104,7 +108,7 @@ def test_a_thousand_acts_of_two_relayers(remote: RpcLedger, remote_tally: Tally)
         thread.start()
     for thread in threads:
         thread.join()
-    assert not failures
+    assert failures == []
     assert remote_tally.total == before + 1_000
 
 
@@ -131,6 +135,30 @@ def test_a_node_that_dies_is_followed_by_the_next_and_work_goes_on_after_a_resta
                 ledger.head()
             assert caught.value.code == "ledger_unreachable"
             assert "another chain" in caught.value.sentence()
+
+
+def test_a_node_that_is_silent_for_a_while_is_waited_for(tally_artifact: Artifact):
+    """Silent after the transactions arrived: they are found once it speaks again."""
+    with anvil(extra=["--no-mining"]) as (url, process), RpcLedger([url], patience_s=0.3, mining_s=60) as ledger:
+        ledger.request("evm_setAutomine", True)
+        tally = Tally.deploy(ledger, tally_artifact, KEYS[0])
+        ledger.request("evm_setAutomine", False)
+        transport: Any = ledger._nodes.nodes[0].transport
+        transport._client.timeout = 0.5
+        ask, heard = transport.ask, threading.Event()
+
+        def asking(requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
+            answers = ask(requests)
+            if requests[0][0] == "eth_sendRawTransaction" and not heard.is_set():
+                process.send_signal(signal.SIGSTOP)
+                heard.set()
+                threading.Timer(3.0, lambda: process.send_signal(signal.SIGCONT)).start()
+            return answers
+
+        transport.ask = asking
+        assert tally.send([1, 2])[1].succeeded
+        assert heard.is_set()
+        assert tally.total == 3
 
 
 class _Nonsense(BaseHTTPRequestHandler):

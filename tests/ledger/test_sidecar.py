@@ -65,7 +65,7 @@ def test_a_block_written_before_the_crash_is_mined_on_the_next_start(path: Path,
         head = ledger.header
         ledger._node.head = lambda: _Head(written)  # type: ignore[assignment,method-assign]
         ledger._node.nonce = lambda _: 1  # type: ignore[method-assign]
-        ledger._node.receipts_of = lambda _: {}  # type: ignore[method-assign]
+        ledger._node.receipts = lambda _: {}  # type: ignore[method-assign]
         with pytest.raises(Problem):
             ledger.submit(raws)
         assert head is not None

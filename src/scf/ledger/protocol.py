@@ -65,6 +65,10 @@ class Ledger(Protocol):
         """Receipt of a mined transaction, or None."""
         ...
 
+    def receipts(self, transaction_hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
+        """Receipts of those transactions that are mined, by hash."""
+        ...
+
     def call(self, call: Call, *, sender: str | None = None, at: int | None = None) -> bytes:
         """Run a call and keep nothing of it. Raises `Reverted` with the contract's answer.
 

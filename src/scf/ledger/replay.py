@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import json
 import time
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Protocol, TextIO
 
@@ -104,7 +104,7 @@ def export_chain(ledger: Ledger, out: TextIO, *, first: int = 1, last: int | Non
 
 
 def _line(ledger: Ledger, block: Block) -> dict[str, Any]:
-    receipts = [_required(ledger, keccak(raw)) for raw in block.transactions]
+    receipts = _receipts(ledger, block.transactions)
     header = block.header
     return {
         "number": header.number,
@@ -235,7 +235,7 @@ class DevelopmentNodeTarget:
         ledger.request("evm_setNextBlockTimestamp", block.timestamp)
         ledger.offer(block.transactions)
         ledger.request("evm_mine")
-        receipts = tuple(_required(ledger, keccak(raw)) for raw in block.transactions)
+        receipts = tuple(_receipts(ledger, block.transactions))
         header = ledger.header(receipts[0].block_number)
         # Prefunded accounts of the node make another state root; storage is compared by the receipts' gas and logs.
         return Replayed(receipts, header.transactions_root, header.receipts_root, None)
@@ -261,11 +261,13 @@ def _same_chain(ledger: Ledger, chain: ChainFacts) -> None:
         raise Problem("ledger_wrong_chain", found=ledger.chain_id, expected=chain.chain_id)
 
 
-def _required(ledger: Ledger, transaction_hash: bytes) -> Receipt:
-    receipt = ledger.receipt(transaction_hash)
-    if receipt is None:
-        raise Problem("ledger_bad_answer", function="receipt", detail=f"{transaction_hash.hex()} is not mined")
-    return receipt
+def _receipts(ledger: Ledger, raws: Sequence[bytes]) -> list[Receipt]:
+    hashes = [keccak(raw) for raw in raws]
+    found = ledger.receipts(hashes)
+    for key in hashes:
+        if key not in found:
+            raise Problem("ledger_bad_answer", function="receipt", detail=f"{key.hex()} is not mined")
+    return [found[key] for key in hashes]
 
 
 def _gas_limit(header: bytes) -> bytes:

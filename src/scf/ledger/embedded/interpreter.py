@@ -320,15 +320,11 @@ def _run(computation: Any, code: bytes, data: bytes) -> None:
                 return
             gas = meter.gas_remaining
         elif kind in (_MSTORE, _MLOAD):
-            place = pop()
-            if place + 32 > len(memory._bytes):
+            if stack[-1] + 32 > len(memory._bytes):
                 meter.gas_remaining = gas
-                computation.extend_memory(place, 32)
+                computation.extend_memory(stack[-1], 32)
                 gas = meter.gas_remaining
-            if kind == _MLOAD:
-                push(int.from_bytes(memory._bytes[place : place + 32], "big"))
-            else:
-                memory._bytes[place : place + 32] = pop().to_bytes(32, "big")
+            _memory_word(stack, memory, kind == _MLOAD)
         elif kind == _CALLDATALOAD:
             place = stack[-1]
             stack[-1] = int.from_bytes(bytes(data[place : place + 32]).ljust(32, b"\0"), "big")
@@ -338,6 +334,15 @@ def _run(computation: Any, code: bytes, data: bytes) -> None:
                 if target not in operand:
                     raise InvalidJumpDestination("Invalid Jump Destination")
                 at = target
+
+
+def _memory_word(stack: list[int], memory: Any, load: bool) -> None:
+    """Load or store 32 bytes of memory that is already there."""
+    place = stack.pop()
+    if load:
+        stack.append(int.from_bytes(memory._bytes[place : place + 32], "big"))
+    else:
+        memory._bytes[place : place + 32] = stack.pop().to_bytes(32, "big")
 
 
 class FastState(ParisState):

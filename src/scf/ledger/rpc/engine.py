@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import threading
 import time
-from collections.abc import Collection, Iterator, Sequence
-from typing import Any
+from collections.abc import Callable, Collection, Iterator, Sequence
+from functools import partial
+from typing import Any, TypeVar
 
 from scf.kernel.clock import Clock
 from scf.kernel.problems import Problem
@@ -17,6 +18,7 @@ from scf.ledger.rpc.transport import HttpTransport, RpcError, Transport, Transpo
 from scf.ledger.signing import checksum
 from scf.ledger.types import Block, Call, Header, Log, Proof, Receipt
 
+A = TypeVar("A")
 _KNOWN = ("already known", "known transaction", "alreadyknown", "already imported", "transaction already")
 _LATER = ("txpool is full", "pool is full", "limit exceeded", "too many", "timeout")
 _LOG_SPAN = 2_000
@@ -33,6 +35,7 @@ class RpcLedger:
         confirmations: blocks that must follow a block before `submit` answers; 0 for networks with finality.
         patience_s: seconds to go on trying when no node answers.
         mining_s: seconds to wait for a transaction to be mined before `ledger_not_mined_yet`.
+        resend_s: seconds after which what is still unmined is offered to the nodes again.
 
     Raises Problem `ledger_unreachable`, `ledger_wrong_chain`.
     """
@@ -47,6 +50,7 @@ class RpcLedger:
         patience_s: float = 10.0,
         mining_s: float = 60.0,
         poll_s: float = 0.05,
+        resend_s: float = 2.0,
     ) -> None:
         transports = [HttpTransport(place) if isinstance(place, str) else place for place in places]
         self._expected = chain_id
@@ -55,6 +59,7 @@ class RpcLedger:
         self._confirmations = confirmations
         self._mining_s = mining_s
         self._poll_s = poll_s
+        self._resend_s = resend_s
         self._times: dict[bytes, int] = {}
         self._seen = -1
         self._identity = threading.RLock()
@@ -128,7 +133,7 @@ class RpcLedger:
             found = self._receipts([transaction_hash]).get(transaction_hash)
         return found
 
-    def receipts_of(self, transaction_hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
+    def receipts(self, transaction_hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
         """Receipts of those transactions that are mined, by hash."""
         return self._receipts(transaction_hashes)
 
@@ -138,7 +143,10 @@ class RpcLedger:
         Raises Problem `ledger_not_mined_yet` (money moved: unknown) when the network does not mine in time.
         """
         by_hash = {keccak(item): item for item in raws}
-        reasons = self._send(by_hash)
+        try:
+            reasons = self._send(by_hash)
+        except Problem as problem:  # some may have arrived before the nodes fell silent
+            raise Problem(problem.code, money_moved="unknown", **problem.facts) from problem
         found = self._follow(by_hash, reasons)
         if reasons:
             raise NotAccepted(found, reasons)
@@ -168,7 +176,7 @@ class RpcLedger:
     def _follow(self, by_hash: dict[bytes, bytes], reasons: dict[bytes, str]) -> dict[bytes, Receipt]:
         """Wait for receipts and confirmations, sending again what the network may have lost."""
         give_up = time.monotonic() + self._mining_s
-        resend_at, pause = time.monotonic() + 2.0, self._poll_s
+        resend_at, pause = time.monotonic() + self._resend_s, self._poll_s
         found: dict[bytes, Receipt] = {}
         nudged = False
         while True:
@@ -178,7 +186,7 @@ class RpcLedger:
                 if len(found) + len(reasons) == len(by_hash):
                     return found
                 continue
-            fresh = self._receipts(missing)
+            fresh = self._patiently(partial(self._receipts, missing)) or {}
             found.update(fresh)
             if fresh:
                 give_up = time.monotonic() + self._mining_s
@@ -186,13 +194,24 @@ class RpcLedger:
             if time.monotonic() > give_up:
                 raise Problem("ledger_not_mined_yet", money_moved="unknown", seconds=int(self._mining_s))
             if not nudged:
-                self._nudge()
+                self._patiently(self._nudge)
                 nudged = True
             elif time.monotonic() > resend_at:
-                reasons.update(self._send({key: by_hash[key] for key in missing}))
-                resend_at, nudged = time.monotonic() + 3.0, False
+                again = partial(self._send, {key: by_hash[key] for key in missing})
+                reasons.update(self._patiently(again) or {})
+                resend_at, nudged = time.monotonic() + self._resend_s, False
             time.sleep(pause)
             pause = min(pause * 1.5, 1.0)
+
+    @staticmethod
+    def _patiently(ask: Callable[[], A]) -> A | None:
+        """While following sent transactions, nodes that fall silent are waited for like blocks that do not come."""
+        try:
+            return ask()
+        except Problem as problem:
+            if problem.code != "ledger_unreachable":
+                raise
+            return None
 
     def _nudge(self) -> None:
         """Development nodes can miss the wake-up of a fast sender: ask them to mine; others do not know this."""

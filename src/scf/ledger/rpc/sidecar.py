@@ -136,7 +136,7 @@ class SidecarLedger:
         """See `Ledger.submit`."""
         hashes = [keccak(raw) for raw in raws]
         with self._lock:
-            found = self._node.receipts_of(hashes)
+            found = self._node.receipts(hashes)
             queue, reasons = self._sound([raw for raw, key in zip(raws, hashes, strict=True) if key not in found])
             for start in range(0, len(queue), MOST_TRANSACTIONS):
                 part = queue[start : start + MOST_TRANSACTIONS]
@@ -149,7 +149,7 @@ class SidecarLedger:
                 header = self._mine([transaction.raw for transaction in part], timestamp)
                 roots = header.transactions_root + header.receipts_root
                 self._sql.execute("UPDATE journal SET roots = ? WHERE number = ?", (roots, header.number))
-            found |= self._node.receipts_of([transaction.hash for transaction in queue])
+            found |= self._node.receipts([transaction.hash for transaction in queue])
         if reasons:
             raise NotAccepted(found, reasons)
         return [found[key] for key in hashes]
@@ -200,6 +200,10 @@ class SidecarLedger:
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
         """See `Ledger.receipt`."""
         return self._node.receipt(transaction_hash)
+
+    def receipts(self, transaction_hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
+        """See `Ledger.receipts`."""
+        return self._node.receipts(transaction_hashes)
 
     def call(self, call: Call, *, sender: str | None = None, at: int | None = None) -> bytes:
         """See `Ledger.call`; only the newest state is there."""
