@@ -1,4 +1,4 @@
-"""The house keeps its shape: floors, doors, sizes and names; money has no floats, time is handed in, no call goes out."""
+"""The house keeps its shape: floors, doors, sizes, names; money has no floats, time is handed in, no call goes out."""
 
 from __future__ import annotations
 
@@ -19,7 +19,8 @@ LINES_AT_MOST = 450
 CATALOGUES = {"standards/records.py"}
 """Lists of record types, which nobody is helped by cutting up."""
 DOMAIN = (
-    "desk", "parties", "receivables", "reconciliation", "bank", "entrusted", "financing", "risk", "documents", "rulebook"
+    "desk", "parties", "rulebook", "receivables", "reconciliation", "bank", "entrusted", "financing", "risk",
+    "documents",
 )  # fmt: skip
 DOORS = [room for room in (*DOMAIN, "audit") if room != "risk"]
 NETWORK = {"requests", "urllib.request", "urllib3", "http.client", "socket", "smtplib", "ftplib", "aiohttp", "httpx"}

@@ -257,7 +257,7 @@ def test_books_that_are_as_the_ledger_says(scf: Scf, untouched: Path) -> None:
     ("sql", "named"),
     [
         ("UPDATE book_receivable SET face_minor = face_minor + 1", "book_receivable (1,)"),
-        ("UPDATE book_note SET holder = 'nobody' WHERE tier = 0", "book_note ("),
+        ("UPDATE book_note SET holder = 'nobody' WHERE parent_id IS NULL", "book_note ("),
         ("DELETE FROM book_note", "book_note ("),
         ("UPDATE book_member SET limit_minor = limit_minor * 2 WHERE limit_minor > 0", "book_member ("),
     ],
