@@ -123,3 +123,16 @@ def test_a_document_comes_in_and_an_operator_decides_its_exception(visit: Start,
     operator.page.locator("main form button.main").first.click()
     assert "The order came by mail." in operator.page.content()
     operator.quiet()
+
+
+def test_a_new_offer_appears_without_reloading(visit: Start) -> None:
+    demo = installation()
+    one = visit("farhill")
+    one.open("/")
+    one.page.wait_for_timeout(1_500)
+    with demo.app.desk.session() as session:
+        ask = demo.app.financing.ask(session, demo.notes[LOTUS], 77_000_00, (demo.at("farhill"), demo.at("harbour"))).id
+    paper = invoice("INV-NEWS-1", PINE, LOTUS, "PO-NEWS", "Parts", 300_00, demo.story.day(1), demo.story.day(55))
+    demo.app.documents.import_file(paper.raw, paper.name, source="Pine", sender="Pine", trust=1)
+    one.page.locator(f"#tasks a[href='/asks/{ask}']").wait_for(timeout=15_000)
+    one.quiet()

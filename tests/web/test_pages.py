@@ -276,3 +276,13 @@ def test_pages_are_small(demo: Installation, act_as: As) -> None:
     for path in ["/", f"/receivables/{demo.receivable}", f"/entrusted/{demo.account}"]:
         with client.stream("GET", path) as answer:
             assert len(b"".join(answer.iter_raw())) < 20_000, path
+
+
+def test_a_live_stream_says_that_something_changed_and_ends_soon(act_as: As, monkeypatch: pytest.MonkeyPatch) -> None:
+    from scf.web import views_live
+
+    monkeypatch.setattr(views_live, "_LOOK_SECONDS", 2)
+    answer = act_as(LOTUS).get("/live?seen=old")
+    assert answer.headers["content-type"].startswith("text/event-stream")
+    assert "event: news" in answer.text and answer.text.count("event:") == 1
+    assert act_as().get("/live").url.path == "/sign-in"

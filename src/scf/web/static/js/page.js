@@ -36,3 +36,20 @@ for (const field of document.querySelectorAll("input[data-money]")) {
     if (found) field.value = found[1].replace(/\B(?=(\d{3})+$)/g, ",") + (found[2] || "");
   });
 }
+
+// New facts: parts that can fetch themselves do; the page works the same without.
+if (document.body.dataset.live && "EventSource" in window) {
+  let source = null;
+  const listen = () => {
+    if (document.hidden || source) return;
+    source = new EventSource(document.body.dataset.live);
+    source.addEventListener("news", () => document.body.dispatchEvent(new CustomEvent("scf-news")));
+  };
+  const rest = () => {
+    if (source) source.close();
+    source = null;
+  };
+  document.addEventListener("visibilitychange", () => (document.hidden ? rest() : listen()));
+  addEventListener("pagehide", rest);
+  listen();
+}
