@@ -273,3 +273,48 @@ def test_the_timeline_has_goods_against_money(desk: Desk) -> None:
     assert [(s.lane, s.kind) for s in steps] == [
         ("contract", "order"), ("goods", "delivery"), ("money", "invoice"), ("money", "payment"),
     ]  # fmt: skip
+
+
+def test_an_invoice_sent_again_for_another_order_is_a_duplicate(desk: Desk) -> None:
+    desk.take(*trade("DA-1"), *trade("DB-2")[:2])
+    again = {"account": "CN01", "evidence_id": "f" * 64, "day": DAY - 9}
+    desk.take(fact("invoice", "DB-2", 10, 100_000, reference="inv PO 10023", **again))
+    assert desk.codes("DB-2") == []
+    desk.take(fact("invoice", "DB-2", 10, 100_000, reference="inv da/1", **again))
+    assert "DUPLICATE_INVOICE" in desk.codes("DB-2")
+    assert any("invoice inv da/1 looks like invoice INV-DA-1" in s for s in desk.sentences())
+    desk.take(fact("inspection", "DB-2", 10, passed=True))
+    assert "DUPLICATE_INVOICE" in desk.codes("DB-2")
+
+
+def test_a_payment_that_names_another_number_is_not_taken_for_this_one(desk: Desk) -> None:
+    desk.take(*trade("PO-55501")[:3])
+    desk.take(
+        fact("payment", None, None, 100_000, invoice_references=("INV-PO-55502",), key="b", day=DAY - 9, account="CN01")
+    )
+    assert desk.reason("PO-55501") == "EXPECTED"
+    desk.take(
+        fact("payment", None, None, 100_000, invoice_references=("INV-PO-5551",), key="c", day=DAY - 9, account="CN01")
+    )
+    assert desk.reason("PO-55501") == "EXPECTED", "two payments want it"
+
+
+def test_a_mistyped_number_is_matched_once_it_has_waited(desk: Desk) -> None:
+    desk.take(*trade("PO-55501")[:3])
+    desk.take(fact("payment", None, None, 100_000, invoice_references=("INV-PO-5551",), key="c", account="CN01"))
+    assert desk.reason("PO-55501") == "EXPECTED"
+    desk.clock.advance(days=3)
+    desk.do(lambda s: service.sweep(s, clock=desk.clock))
+    assert desk.reason("PO-55501") == "MATCHED"
+
+
+def test_a_payment_moves_to_the_invoice_it_named_when_that_comes(desk: Desk) -> None:
+    desk.take(*trade("PO-55501")[:3])
+    desk.take(
+        fact("payment", None, None, 100_000, invoice_references=("INV-PO-5551",), key="c", day=DAY - 9, account="CN01")
+    )
+    assert desk.reason("PO-55501") == "MATCHED"
+    desk.take(*trade("PO-5551")[:3])
+    assert (desk.reason("PO-55501"), desk.reason("PO-5551")) == ("EXPECTED", "MATCHED")
+    history = [m.reason for m in desk.do(lambda s: service.matches(s, "PO-55501"))]
+    assert history[-2:] == ["MATCHED", "EXPECTED"]

@@ -215,6 +215,7 @@ def test_missing_trust_is_never_a_pass() -> None:
     assert judge(good(weakest_trust=2), Terms(as_of_day=TODAY, required_trust=2)).reason == "MATCHED"
 
 
+@settings(deadline=None)
 @given(case=cases, of=terms)
 def test_time_alone_changes_no_verdict_before_its_review_day(case: Case, of: Terms) -> None:
     from scf.reconciliation.rule import at_day

@@ -16,7 +16,7 @@ from scf.reconciliation.rule import Reason, Terms
 from scf.reconciliation.subset import MAX_ITEMS, unique_subset
 
 SLIPS = 2
-"""Insertions, deletions, exchanges and swaps of neighbours that may part a mistyped reference from the right one."""
+"""Characters lost, added or swapped with their neighbour that may part a mistyped reference from the right one."""
 _NORMAL = "NULLIF(translate(regexp_replace(upper({k}), '[^A-Z0-9]+', '', 'g'), 'OI', '01'), '')"
 _LONELY = "k LIKE 'no reference: %'"
 
@@ -83,7 +83,12 @@ class Residual:
         worth = "coalesce(s.payable_minor, s.amount_minor)"
         window = t.payment_window_days if side == "payments" else t.delivery_window_days + t.invoice_window_days
         named = f"NOT (s.{_LONELY})" if self.text_key else "s.k >= 0"
-        near = "damerau_levenshtein(CAST(s.k AS VARCHAR), CAST(w.k AS VARCHAR))"
+        pair = "(CAST(s.k AS VARCHAR), CAST(w.k AS VARCHAR))"
+        # Another digit is another number; a slip loses, adds or swaps characters (a swap is one edit, or two in place).
+        slip = (
+            f"damerau_levenshtein{pair} <= {SLIPS} AND (length(CAST(s.k AS VARCHAR)) <> length(CAST(w.k AS VARCHAR)) "
+            f"OR damerau_levenshtein{pair} < levenshtein{pair})"
+        )
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE near AS SELECT s.row_id, s.k AS k_from, w.k AS k_to, {named} AS named "
             f"FROM open_{side} s JOIN wanting w ON {'s.party = w.party AND ' if self._both_have_parties(side) else ''}"
@@ -93,7 +98,7 @@ class Residual:
             f"greatest({t.amount_fixed_minor} * 1000, {t.amount_per_mille} * w.amount_minor) "
             "AND (s.currency IS NULL OR w.currency IS NULL OR s.currency = w.currency) "
             f"AND s.day BETWEEN w.day - {t.early_days} AND w.day + {window} "
-            f"WHERE s.k NOT IN (SELECT k FROM open_orders) AND (NOT ({named}) OR {near} <= {SLIPS})"
+            f"WHERE s.k NOT IN (SELECT k FROM open_orders) AND (NOT ({named}) OR ({slip}))"
         )
         sole = (
             "SELECT row_id, k_from, k_to FROM (SELECT *, count(*) OVER (PARTITION BY row_id) AS a, "

@@ -9,6 +9,7 @@ from decimal import Decimal
 from typing import Any
 
 from scf.kernel.dates import BEIJING
+from scf.kernel.money import pro_rata
 from scf.reconciliation.facts import Fact, FactLine, Kind, check, day_number, millionths, normalise, thousandths
 from scf.standards.records import (
     Delivery,
@@ -23,10 +24,16 @@ from scf.standards.records import (
     Statement,
 )
 
-_DELIVERED_STEPS = {"receiving", "arriving", "accepting", "storing", "DISC", "GTIN", "CUPK"}
-_DESPATCH_STEPS = {"shipping", "departing", "loading", "LOAD", "DEPA", "GTOT"}
-_INSPECTION_STEPS = {"inspecting", "sampling", "INSP"}
-_REFUSED = {"damaged", "non_sellable_other", "recalled", "destroyed", "non_conformant", "unknown"}
+_STEPS = {
+    "receiving": Kind.DELIVERY,
+    "shipping": Kind.DESPATCH,
+    "accepting": Kind.INSPECTION,
+    "inspecting": Kind.INSPECTION,
+}
+"""EPCIS business steps that say something of an order. Goods that arrive are not yet received."""
+_CONTAINER_ACTIONS = {"STRP": Kind.DELIVERY, "LOAD": Kind.DESPATCH, "INSP": Kind.INSPECTION}
+"""DCSA codes: a container counts as delivered when it is stripped, not when it reaches some port."""
+_REFUSED = {"damaged", "non_sellable_other", "recalled", "destroyed", "non_conformant", "needs_replacement", "expired"}
 _NOT_PROVIDED = {"NOTPROVIDED", "NONREF", "N0TPR0V1DED", "N0NREF"}
 _WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9/._-]{2,}[A-Za-z0-9]")
 
@@ -77,11 +84,30 @@ def from_order(order: Order, origin: Origin, *, name: Who = who) -> Fact:
     )
 
 
-def from_invoice(invoice: Invoice, origin: Origin, *, name: Who = who) -> Fact:
-    """An invoice or credit note; a credit note's amounts and quantities count the other way."""
+def from_invoice(invoice: Invoice, origin: Origin, *, name: Who = who) -> list[Fact]:
+    """An invoice or credit note, one fact for each order its lines name; a credit note counts the other way.
+
+    What is payable is divided over the orders in proportion to their net amounts and adds up to the document's.
+    """
+    orders = list(dict.fromkeys(line.order_reference for line in invoice.lines))
+    if invoice.order_reference or len(orders) < 2 or None in orders:
+        order = invoice.order_reference or (orders[0] if len(orders) == 1 else None)
+        return [_invoice_part(invoice, invoice.lines, order, invoice.net_minor, invoice.payable_minor, origin, name)]
+    lines = {order: tuple(line for line in invoice.lines if line.order_reference == order) for order in orders}
+    nets = {n: max(sum(line.net_minor or 0 for line in lines[order]), 0) for n, order in enumerate(orders)}
+    if sum(nets.values()) == 0:
+        return [_invoice_part(invoice, invoice.lines, None, invoice.net_minor, invoice.payable_minor, origin, name)]
+    net, payable = pro_rata(abs(invoice.net_minor), nets), pro_rata(abs(invoice.payable_minor), nets)
+    return [
+        _invoice_part(invoice, lines[order], order, net[n], payable[n], origin, name) for n, order in enumerate(orders)
+    ]
+
+
+def _invoice_part(
+    invoice: Invoice, lines: tuple[Line, ...], order: str | None, net: int, payable: int, origin: Origin, name: Who
+) -> Fact:
     sign = -1 if invoice.kind == "credit_note" else 1
-    quantity, unit = _total(invoice.lines)
-    order = invoice.order_reference or _sole(line.order_reference for line in invoice.lines)
+    quantity, unit = _total(lines)
     return check(
         Fact(
             kind=Kind.CREDIT_NOTE if sign < 0 else Kind.INVOICE,
@@ -89,22 +115,20 @@ def from_invoice(invoice: Invoice, origin: Origin, *, name: Who = who) -> Fact:
             day=day_number(invoice.issue_date),
             reference=invoice.number,
             order_reference=_known(order),
-            despatch_reference=_known(
-                invoice.despatch_reference or _sole(line.despatch_reference for line in invoice.lines)
-            ),
+            despatch_reference=_known(invoice.despatch_reference or _sole(line.despatch_reference for line in lines)),
             invoice_references=tuple(r for r in invoice.corrects if normalise(r)) if sign < 0 else (),
             structured_reference=_known(invoice.payment_reference),
             buyer=name(invoice.buyer),
             seller=name(invoice.seller),
-            quantity_milli=None if quantity is None else sign * quantity,
+            quantity_milli=None if quantity is None else sign * abs(quantity),
             unit=unit,
-            price_micro=_price(invoice.lines),
-            amount_minor=sign * abs(invoice.net_minor),
-            payable_minor=sign * abs(invoice.payable_minor),
+            price_micro=_price(lines),
+            amount_minor=sign * abs(net),
+            payable_minor=sign * abs(payable),
             currency=invoice.currency,
             due_day=day_number(invoice.due_date) if invoice.due_date else None,
             account=invoice.payee_account,
-            lines=_lines(invoice.lines) if sign > 0 else (),
+            lines=_lines(lines) if sign > 0 else (),
         )
     )
 
@@ -184,28 +208,15 @@ def from_event(event: LogisticsEvent, origin: Origin) -> Fact | None:
     """
     if event.classifier != "ACT":
         return None
-    step = (event.biz_step or "").rsplit(":", 1)[-1].rsplit("/", 1)[-1].rsplit("-", 1)[-1]
-    kind = next(
-        (
-            kind
-            for kind, steps in (
-                (Kind.DELIVERY, _DELIVERED_STEPS),
-                (Kind.DESPATCH, _DESPATCH_STEPS),
-                (Kind.INSPECTION, _INSPECTION_STEPS),
-            )
-            if step in steps
-        ),
-        None,
-    )
+    container = event.syntax == "DCSA"
+    kind = _CONTAINER_ACTIONS.get(event.action or "") if container else _STEPS.get(_term(event.biz_step))
     if kind is None and not event.is_error_declaration:
         return None
-    said = {
-        item.scheme.rsplit(":", 1)[-1].rsplit("-", 1)[-1].rsplit("/", 1)[-1].lower(): item.value
-        for item in event.biz_transactions
-    }
+    said = {_term(item.scheme): item.value for item in event.biz_transactions}
     key = event.event_hash or event.event_id
     quantity, unit = _event_quantity(event)
-    disposition = (event.disposition or "").rsplit(":", 1)[-1].rsplit("/", 1)[-1].rsplit("-", 1)[-1]
+    disposition = _term(event.disposition)
+    passed = disposition not in _REFUSED if disposition or _term(event.biz_step) == "accepting" else None
     return check(
         Fact(
             kind=kind or Kind.DELIVERY,
@@ -218,7 +229,7 @@ def from_event(event: LogisticsEvent, origin: Origin) -> Fact | None:
             despatch_reference=_last_part(said.get("desadv") or said.get("bol")),
             quantity_milli=quantity,
             unit=unit,
-            passed=(disposition not in _REFUSED) if kind == Kind.INSPECTION and disposition else None,
+            passed=passed if kind == Kind.INSPECTION else None,
         )
     )
 
@@ -339,7 +350,14 @@ def _lines(lines: tuple[Line, ...]) -> tuple[FactLine, ...]:
     )
 
 
+def _term(value: str | None) -> str:
+    """The bare word of a vocabulary term, whether it is written as URN, web address or word."""
+    return re.split(r"[:/#-]", value)[-1].lower() if value else ""
+
+
 def _event_quantity(event: LogisticsEvent) -> tuple[int | None, str | None]:
+    if event.syntax == "DCSA":
+        return None, None  # one container is not one piece
     units = {item.unit for item in event.quantities}
     counted = [item.quantity for item in event.quantities]
     if event.quantities and len(units) == 1 and all(q is not None for q in counted):

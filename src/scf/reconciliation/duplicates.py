@@ -7,6 +7,8 @@ never alike: a firm that bills the same rent each month numbers its invoices one
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping
+from typing import Any
 
 from scf.reconciliation.facts import normalise
 
@@ -30,6 +32,30 @@ def same_number(one: str, two: str) -> bool:
     if _DIGITS.sub("", left).lstrip("0") == _DIGITS.sub("", right).lstrip("0") and len(_DIGITS.sub("", left)) >= 4:
         return True  # RE 0020077 and INV-20077: the digits are one number
     return _swapped(left, right)
+
+
+def is_twin(later: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
+    """Whether an invoice looks like an earlier one of the same seller and amount that belongs to another order.
+
+    Parts of one document, and copies that another source handed in, are no twins.
+    """
+    if later["case_id"] == earlier["case_id"] or later["evidence_id"] == earlier["evidence_id"]:
+        return False
+    return abs(later["day"] - earlier["day"]) <= NEAR_DAYS and same_number(later["number"], earlier["number"])
+
+
+def slip_of_the_pen(one: str, two: str) -> bool:
+    """Whether one reference is the other with a character lost or added, or two neighbours swapped.
+
+    Another character in the same place is no slip: it is how the next number is written.
+    """
+    left, right = normalise(one), normalise(two)
+    if left is None or right is None or min(len(left), len(right)) < 5:
+        return False
+    if left == right or _swapped(left, right):
+        return True
+    short, long = sorted((left, right), key=len)
+    return len(long) == len(short) + 1 and any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
 
 
 def _is_copy_mark(rest: str) -> bool:

@@ -29,7 +29,19 @@ from scf.reconciliation.fold import Folded, Part, fold
 from scf.reconciliation.keyless import Keyless, Waiting
 from scf.reconciliation.placing import PLACING_VERSION, Found, divide, order_of, owned, place, wanted
 from scf.reconciliation.rule import RULE_ID, RULE_VERSION, Terms, Verdict, judge
-from scf.reconciliation.shelf import ALLOCATION, CASE, FACT, NAME, VERDICT, WAITING, WITHDRAWN, Name, Shelf, chunks
+from scf.reconciliation.shelf import (
+    ALLOCATION,
+    CASE,
+    FACT,
+    NAME,
+    VERDICT,
+    WAITING,
+    WITHDRAWN,
+    Name,
+    Shelf,
+    chunks,
+)
+from scf.reconciliation.twins import Twins
 
 _REPLACED = (Kind.ORDER, Kind.INSTRUCTION, Kind.DESPATCH, Kind.DELIVERY, Kind.INSPECTION, Kind.PAYMENT)
 """Kinds whose later fact of the same identity replaces the earlier. An invoice number used twice stays two facts."""
@@ -54,6 +66,7 @@ class Intake:
         self.shelf = Shelf(session)
         self.terms, self.now = terms, now
         self.queue = ExceptionQueue(self.shelf, terms, now)
+        self.twins = Twins(self.shelf)
         self.judged: dict[int, tuple[Folded, Verdict]] = {}
         self.seen: dict[int, None] = {}
         self._touched: set[int] = set()
@@ -63,6 +76,7 @@ class Intake:
         self._unplaced: dict[int, Found] = {}
         self._generation: dict[int, int] = {}
         self._identities: dict[int, str | None] = {}
+        self._case_of_fresh: dict[int, int] = {}
         self._terms_text = json.dumps({k: v for k, v in asdict(terms).items() if k != "as_of_day"}, sort_keys=True)
 
     def take(self, facts: Sequence[Fact]) -> Taken:
@@ -78,6 +92,8 @@ class Intake:
         for fact_id in queue:
             if self.shelf.facts[fact_id].kind != Kind.PAYMENT:
                 self._place_goods(fact_id)
+        invoices = [i for i in queue if self.shelf.facts[i].kind == Kind.INVOICE]
+        self.twins.find([(i, self._case_of_fresh[i]) for i in invoices if i in self._case_of_fresh])
         self._judge_touched()
         for fact_id in payments:
             self._place_payment(fact_id)
@@ -255,6 +271,7 @@ class Intake:
         if fact_id in self._placed:
             return
         self._placed.add(fact_id)
+        self._case_of_fresh[fact_id] = case_id
         self._unplaced.pop(fact_id, None)
         for role, text in owned(fact):
             if role != "order" or fact.kind == Kind.ORDER:
@@ -318,10 +335,15 @@ class Intake:
         touched = sorted(self._touched)
         self._touched.clear()
         self.shelf.load_parts([i for i in touched if i not in self.shelf.new_cases])
+        self.twins.load([i for i in touched if i not in self.shelf.new_cases])
         for case_id in touched:
             parts = self.shelf.parts.get(case_id, []) + self._fresh_parts.get(case_id, [])
             parts = [p for p in parts if p.fact.kind != Kind.INSTRUCTION]
             folded = fold(parts)
+            twins = [self.twins.found[p.fact_id] for p in parts if p.fact_id in self.twins.found]
+            if twins:
+                folded.case = replace(folded.case, duplicate_invoices=folded.case.duplicate_invoices + len(twins))
+                folded.notes.setdefault("duplicate_invoices", twins[0])
             verdict = judge(folded.case, self.terms)
             self.judged[case_id] = folded, verdict
             self._summarise(self.shelf.cases[case_id], folded, verdict)

@@ -14,8 +14,9 @@ from typing import Any
 
 import sqlalchemy as sa
 
+from scf.reconciliation.duplicates import slip_of_the_pen
 from scf.reconciliation.rule import Terms
-from scf.reconciliation.shelf import CASE, WAITING, Shelf, chunks
+from scf.reconciliation.shelf import CASE, NAME, WAITING, Shelf, chunks
 from scf.reconciliation.subset import MAX_ITEMS, MAX_SIDE, unique_many_to_many, unique_subset
 
 SOLE, MANY = 900, 850
@@ -23,7 +24,6 @@ NAMED_GRACE_DAYS = 3
 """So long a payment waits for the invoice or order it names."""
 MAX_PARTIES = 200
 """Parties whose combinations are searched in one batch."""
-_ROWS = 1_000
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,6 +81,7 @@ class Keyless:
     def _one_to_one(self, payments: Sequence[Waiting]) -> list[Share]:
         candidates = self._cases_near(payments)
         sole = {p: found[0] for p in payments if len(found := candidates.get(p.fact_id, [])) == 1}
+        sole = self._plausible(sole)
         rivals: dict[int, set[int]] = defaultdict(set)
         for rival in self._payments_near(sole.values()):
             for case in {c["id"]: c for c in sole.values()}.values():
@@ -96,6 +97,24 @@ class Keyless:
             elif found:
                 self.suggestions[payment.fact_id] = [case["id"] for case in found]
         return shares
+
+    def _plausible(self, sole: dict[Waiting, Mapping[str, Any]]) -> dict[Waiting, Mapping[str, Any]]:
+        """Without the payments that name something else: a named document must be a slip of the pen for this case's."""
+        named = {p.fact_id: case["id"] for p, case in sole.items() if not p.nameless}
+        if not named:
+            return sole
+        said: dict[int, list[str]] = defaultdict(list)
+        borne: dict[int, list[str]] = defaultdict(list)
+        wanted = (NAME.c.owned.is_(False), NAME.c.role != "mention")
+        for row in self.shelf.select((NAME.c.fact_id, NAME.c.raw), NAME.c.fact_id, named, *wanted):
+            said[row.fact_id].append(row.raw)
+        for row in self.shelf.select((NAME.c.case_id, NAME.c.raw), NAME.c.case_id, set(named.values()), NAME.c.owned):
+            borne[row.case_id].append(row.raw)
+        return {
+            p: case
+            for p, case in sole.items()
+            if p.nameless or any(slip_of_the_pen(a, b) for a in said[p.fact_id] for b in borne[case["id"]])
+        }
 
     def _combinations(self, seller: str | None, account: str | None, currency: str) -> list[Share]:
         """What adds up in one way only among the open cases and the nameless payments of one party."""
@@ -151,7 +170,7 @@ class Keyless:
                 for p in payments
                 if getattr(p, column)
             ]
-            for row in self._near(CASE, column, "open_minor", asked, CASE.c.awaits_payment.is_(True)):
+            for row in self.shelf.near(CASE, column, "open_minor", asked, CASE.c.awaits_payment.is_(True)):
                 case = {**row, "id": row["id"]}
                 if case["id"] not in self._used_cases and self._fits(by_id[row["asked_for"]], case):
                     found[row["asked_for"]][case["id"]] = case
@@ -167,34 +186,13 @@ class Keyless:
                 for c in listed
                 if c[column]
             ]
-            for row in self._near(WAITING, column, "amount_minor", asked, *more):
+            for row in self.shelf.near(WAITING, column, "amount_minor", asked, *more):
                 found[row["fact_id"]] = _waiting(row)
         return [found[key] for key in sorted(found) if key not in self._used_payments]
 
     def _range(self, base: int, around: int) -> tuple[int, int]:
         slack = self._allowed(base)
         return around - slack, around + slack
-
-    def _near(
-        self, table: sa.Table, column: str, amount: str, asked: list[tuple[Any, ...]], *more: Any
-    ) -> Iterable[Mapping[str, Any]]:
-        """Rows of `table` whose party, currency and amount are asked for: (id, party, currency, low, high) each."""
-        kinds = (sa.BigInteger, sa.String, sa.String, sa.BigInteger, sa.BigInteger)
-        names = ("asked_for", "party", "money", "low", "high")
-        columns: list[Any] = [sa.column(name, kind) for name, kind in zip(names, kinds, strict=True)]
-        for start in range(0, len(asked), _ROWS):
-            wanted = sa.values(*columns, name="wanted").data(asked[start : start + _ROWS]).cte("asked")
-            query = sa.select(table, wanted.c.asked_for).join_from(
-                wanted,
-                table,
-                sa.and_(
-                    table.c[column] == wanted.c.party,
-                    table.c.currency == wanted.c.money,
-                    table.c[amount].between(wanted.c.low, wanted.c.high),
-                    *more,
-                ),
-            )
-            yield from (dict(row) for row in self.shelf.session.execute(query).mappings())
 
     def _with_nameless(self, cases: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
         """Cases of parties that have nameless payments waiting."""

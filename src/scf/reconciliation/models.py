@@ -44,7 +44,7 @@ class NameRow(SQLModel, table=True):
     """A reference by which facts find each other: one that a fact bears (`owned`) or one that it waits for."""
 
     __tablename__ = "recon_name"
-    __table_args__ = (Index("recon_name_lookup", "norm", "owned"),)
+    __table_args__ = (Index("recon_name_lookup", "norm", "owned"), Index("recon_name_case", "case_id"))
 
     id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
     norm: str = Field(max_length=80)
@@ -84,6 +84,29 @@ class CaseRow(SQLModel, table=True):
     awaits_payment: bool = Field(default=False)
     goods_day: int | None = None
     review_day: int | None = None
+
+
+class InvoiceRow(SQLModel, table=True):
+    """What an invoice asks for, to find the same one sent twice; `twin_of` is the earlier invoice it looks like."""
+
+    __tablename__ = "recon_invoice"
+    __table_args__ = (
+        Index("recon_invoice_twin", "seller", "currency", "payable_minor"),
+        Index("recon_invoice_case", "case_id", "twin_of"),
+    )
+
+    fact_id: int = Field(
+        primary_key=True, sa_type=BIG, foreign_key="recon_fact.id", sa_column_kwargs={"autoincrement": False}
+    )
+    seller: str = Field(max_length=140)
+    currency: str = Field(max_length=3)
+    payable_minor: int = Field(sa_type=BIG)
+    day: int
+    number: str = Field(max_length=140)
+    source: str = Field(max_length=128)
+    evidence_id: str = Field(max_length=64)
+    case_id: int = Field(sa_type=BIG)
+    twin_of: int | None = Field(default=None, sa_type=BIG)
 
 
 class WaitingPayment(SQLModel, table=True):

@@ -7,7 +7,7 @@ out the same ones, and the caller's retry does the batch again.
 from __future__ import annotations
 
 from collections import defaultdict
-from collections.abc import Collection, Iterable, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -22,6 +22,7 @@ from scf.reconciliation.models import (
     ExceptionRow,
     FactRow,
     FactWithdrawn,
+    InvoiceRow,
     NameRow,
     VerdictRow,
     WaitingPayment,
@@ -32,7 +33,9 @@ CHUNK = 5_000
 """Values in one `IN` list; SQLite takes 32,766 variables and PostgreSQL 65,535."""
 
 FACT, WITHDRAWN, NAME, CASE = (table_of(m) for m in (FactRow, FactWithdrawn, NameRow, CaseRow))
-ALLOCATION, VERDICT, EXCEPTION, WAITING = (table_of(m) for m in (Allocation, VerdictRow, ExceptionRow, WaitingPayment))
+ALLOCATION, VERDICT, EXCEPTION, WAITING, INVOICE = (
+    table_of(m) for m in (Allocation, VerdictRow, ExceptionRow, WaitingPayment, InvoiceRow)
+)
 _NAME_COLUMNS = ("norm", "raw", "role", "owned", "fact_id", "case_id", "buyer", "seller")
 CASE_COLUMNS = tuple(column.name for column in CASE.columns)
 
@@ -141,6 +144,27 @@ class Shelf:
         for row in self.select((FACT.c.id, FACT.c.content), FACT.c.id, [i for i in ids if i not in self.facts]):
             self.facts[row.id] = from_json(row.content)
 
+    def near(
+        self, table: sa.Table, column: str, amount: str, asked: list[tuple[Any, ...]], *more: Any
+    ) -> Iterable[Mapping[str, Any]]:
+        """Rows of `table` whose party, currency and amount are asked for: (id, party, currency, low, high) each."""
+        kinds = (sa.BigInteger, sa.String, sa.String, sa.BigInteger, sa.BigInteger)
+        names = ("asked_for", "party", "money", "low", "high")
+        columns: list[Any] = [sa.column(name, kind) for name, kind in zip(names, kinds, strict=True)]
+        for start in range(0, len(asked), 1_000):
+            wanted = sa.values(*columns, name="wanted").data(asked[start : start + 1_000]).cte("asked")
+            query = sa.select(table, wanted.c.asked_for).join_from(
+                wanted,
+                table,
+                sa.and_(
+                    table.c[column] == wanted.c.party,
+                    table.c.currency == wanted.c.money,
+                    table.c[amount].between(wanted.c.low, wanted.c.high),
+                    *more,
+                ),
+            )
+            yield from (dict(row) for row in self.session.execute(query).mappings())
+
     def add_name(self, name: Name) -> None:
         """Write this name when the batch is done."""
         row = (name.norm, name.raw, name.role, name.owned, name.fact_id, name.case_id, name.buyer, name.seller)
@@ -161,7 +185,7 @@ class Shelf:
             update = sa.update(CASE).where(CASE.c.id == sa.bindparam("key"))
             update = update.values({n: sa.bindparam(f"new_{n}") for n in names})
             self.session.execute(update, [{"key": r["id"], **{f"new_{n}": r[n] for n in names}} for r in old])
-        for table in (ALLOCATION, VERDICT, NAME, EXCEPTION, WAITING):
+        for table in (ALLOCATION, VERDICT, NAME, EXCEPTION, WAITING, INVOICE):
             self._insert(table)
 
     def _insert(self, table: sa.Table) -> None:
