@@ -36,7 +36,7 @@ def read_whole(raw: bytes, name: str, mapping: TableMapping | None) -> Document:
             rejected=len({item.number for item in found.rejected}),
             total=found.total,
             place=f"{first.number}/{first.column or '-'}",
-            reason=str(first.problem),
+            reason=first.problem,
         )
     if not document.records or not all(isinstance(record, IMPORTABLE) for record in document.records):
         raise Problem("document_not_importable", name=name, kind=document.kind.value)
@@ -58,7 +58,7 @@ def record_count(document: Document) -> int:
 def _facts(record: Record, origin: Origin) -> list[Fact]:
     match record:
         case Invoice():
-            return [convert.from_invoice(record, origin)]
+            return convert.from_invoice(record, origin)
         case Order():
             return [convert.from_order(record, origin)]
         case DespatchAdvice():
