@@ -62,9 +62,9 @@ def measure_ours(mass_leaves: int = 10_000) -> dict[str, int]:
     gas["pass_1_signed"] = world.gas
     world.accept(child, "new 1")
     gas["accept"] = world.gas
+    holder = "new 1"
     for _ in range(3):  # the same act farther down
         name = f"new {next(fresh)}"
-        holder = "new 1" if world.note(child).tier == 2 else holder
         child = world.pass_on(child, holder, name, FACE // 100)
         world.accept(child, name)
         holder = name

@@ -66,7 +66,8 @@ def find_compiler(shim: bool) -> Path:
             solcx.install_solc(VERSION)
             return Path(solcx.install.get_executable(VERSION))
         except Exception as problem:
-            print(f"native solc {VERSION} not available ({type(problem).__name__}), using the npm package", file=sys.stderr)
+            reason = type(problem).__name__
+            print(f"native solc {VERSION} not available ({reason}), using the npm package", file=sys.stderr)
     SHIM.chmod(SHIM.stat().st_mode | stat.S_IXUSR)
     return SHIM
 
@@ -144,6 +145,7 @@ def artifact(name: str, raw: dict[str, Any], source_hash: str) -> dict[str, Any]
 
 
 def main() -> int:
+    """Compile, then write or compare."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument("--check", action="store_true", help="compare with the committed artifacts, write nothing")
     parser.add_argument("--shim", action="store_true", help="use the npm compiler even where a native one is at hand")

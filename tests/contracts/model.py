@@ -6,7 +6,6 @@ from dataclasses import dataclass
 from typing import Any
 
 from eth_utils import to_checksum_address
-
 from tests.contracts.chain import Event
 from tests.contracts.world import FINANCED, FROZEN, LOCKED, MASS, OFFERED, RECOURSE
 
@@ -76,7 +75,6 @@ class Book:
         self._child(e["parentId"], e["massId"], e["childIndex"], e["evidence"], holder, amount, MASS)
 
     def _on_Materialised(self, e: dict[str, Any]) -> None:
-        tree, _ = self.trees.get(e["massId"], (None, None))
         mass = self.notes[e["massId"]]
         mass.amount -= e["amount"]
         assert e["noteId"] not in self.notes

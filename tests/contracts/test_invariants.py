@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 
 import pytest
-
 from tests.contracts import signing
 from tests.contracts.chain import ROOT, Refused, functions_of
 from tests.contracts.model import Book

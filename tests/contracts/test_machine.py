@@ -14,8 +14,14 @@ from typing import Any
 import pytest
 from hypothesis import HealthCheck, Phase, given, seed, settings
 from hypothesis import strategies as st
-from hypothesis.stateful import RuleBasedStateMachine, initialize, invariant, precondition, rule, run_state_machine_as_test
-
+from hypothesis.stateful import (
+    RuleBasedStateMachine,
+    initialize,
+    invariant,
+    precondition,
+    rule,
+    run_state_machine_as_test,
+)
 from tests.contracts import signing
 from tests.contracts.chain import pyrevm
 from tests.contracts.model import Book
@@ -137,7 +143,9 @@ class Contracts(RuleBasedStateMachine):
         if note is None:
             return
         rows = [(PEOPLE[(note + i) % 4], self.amount(note, data) // 2 or 1) for i in range(count)]
-        self.attempt(self.world.pass_many, note, self.holder(note, data), rows, until=self.world.now // HOUR * HOUR + DAY)
+        self.attempt(
+            self.world.pass_many, note, self.holder(note, data), rows, until=self.world.now // HOUR * HOUR + DAY
+        )
 
     @rule(data=st.data(), count=st.integers(1, 5))
     def pass_mass(self, data: st.DataObject, count: int) -> None:
@@ -192,7 +200,13 @@ class Contracts(RuleBasedStateMachine):
         if note is not None and self.attempt(self.world.complete, note, by=by):
             assert by == "bank"
 
-    @rule(data=st.data(), part=st.sampled_from([1, 2, 3, 7]), interest=st.integers(0, 9), by=st.sampled_from(["bank", "bank", "bank", "core"]), honest=st.booleans())  # fmt: skip
+    @rule(
+        data=st.data(),
+        part=st.sampled_from([1, 2, 3, 7]),
+        interest=st.integers(0, 9),
+        by=st.sampled_from(["bank", "bank", "bank", "core"]),
+        honest=st.booleans(),
+    )
     def pay(self, data: st.DataObject, part: int, interest: int, by: str, honest: bool) -> None:
         receivable = data.draw(st.sampled_from(sorted(self.book.terms)))
         left = self.book.unsettled(receivable)
@@ -211,12 +225,18 @@ class Contracts(RuleBasedStateMachine):
         if not rounds:
             return
         number = data.draw(st.integers(0, rounds - 1))
-        notes = [n for n, s in self.book.notes.items() if n >> 192 == receivable and not s.flags & (OFFERED | LOCKED | MASS)]
-        pending = [n for n, s in self.book.notes.items() if n >> 192 == receivable and s.flags & (OFFERED | LOCKED | MASS)]
+        notes = [
+            n for n, s in self.book.notes.items() if n >> 192 == receivable and not s.flags & (OFFERED | LOCKED | MASS)
+        ]
+        pending = [
+            n for n, s in self.book.notes.items() if n >> 192 == receivable and s.flags & (OFFERED | LOCKED | MASS)
+        ]
         chosen = data.draw(st.lists(st.sampled_from(sorted(notes)), max_size=6)) if notes else []
         self.attempt(self.world.settle, receivable, number, chosen)
         if pending:
-            self.attempt(self.world.settle_offered, number, self.book.paths[data.draw(st.sampled_from(sorted(pending)))])
+            self.attempt(
+                self.world.settle_offered, number, self.book.paths[data.draw(st.sampled_from(sorted(pending)))]
+            )
 
     @rule(data=st.data(), on=st.booleans())
     def freeze(self, data: st.DataObject, on: bool) -> None:
@@ -358,4 +378,3 @@ def test_largest_remainder_by_cut_is_largest_remainder(amounts: list[int], pot: 
     }
     assert by_cut == shares(table, share)
     assert sum(by_cut.values()) == share
-

@@ -6,7 +6,6 @@ from typing import Any
 
 import pytest
 from eth_utils import to_checksum_address
-
 from tests.contracts import signing
 from tests.contracts.world import (
     BANK,

@@ -5,7 +5,6 @@ from __future__ import annotations
 from dataclasses import replace
 
 import pytest
-
 from tests.contracts import signing
 from tests.contracts.shares import cuts, shares
 from tests.contracts.sumtree import SumTree
@@ -980,7 +979,7 @@ def test_a_forced_transfer_between_rounds_keeps_its_place(world: World) -> None:
     world.accept(notes[1], "supplier 2")
     receivable = root >> 192
     world.warp(world.terms(receivable)["maturity"])
-    left = {n: 50 for n in notes}
+    left = dict.fromkeys(notes, 50)
     world.pay(receivable, 33, 0, (*cuts(left, 33), NO_CUT, 0))
     expected = shares(left, 33)
     world.freeze(notes[1])

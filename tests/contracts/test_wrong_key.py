@@ -10,7 +10,6 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
-
 from tests.contracts import signing
 from tests.contracts.chain import FUNDER, functions_of
 from tests.contracts.sumtree import SumTree
