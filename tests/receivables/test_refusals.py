@@ -12,6 +12,7 @@ from scf.app import rebuild_books
 from scf.demo.cast import CORE, PINE, RIVER
 from scf.kernel.clock import today
 from scf.kernel.dates import next_day
+from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.parties.keys import demo_key
 from scf.receivables import queries
@@ -77,7 +78,8 @@ def test_an_amount_over_the_limit(scene: Scene) -> None:
         filed = at.app.receivables.file(session, ["ab" * 32], invoice_minor=limit, delivered_on="2026-03-02")
         big = Trade(filed.document, "0x" + "cd" * 32)
     problem = at.refused("amount_above_limit", lambda: issue(scene, **_terms(big), face_minor=limit))
-    assert "CNY 4,999,900,000.00" in problem.sentence("en") and "CNY 5,000,000,000.00" in problem.sentence("zh-CN")
+    assert format_money(limit - FACE, "CNY") in problem.sentence("en")
+    assert format_money(limit, "CNY") in problem.sentence("zh-CN")
     exact = at.submit(at.app.receivables.prepare_issue(at.request(big, limit - FACE)))  # to the cent what is left
     at.submit(at.app.receivables.prepare_withdraw(str(exact["note"])))
 
@@ -293,3 +295,20 @@ def test_the_scene_is_still_whole(scene: Scene) -> None:
     with scene.at.app.desk.session() as session:
         live, face = queries.conservation(session, scene.number)
     assert live == face == FACE
+
+
+def test_a_forged_issue_uses_up_nobodys_limit(installation: Installation) -> None:
+    """What is held for an act against a group's limit is held only once keys and ledger agree to the act."""
+    at = installation
+    with at.app.desk.session() as session:
+        at.app.programmes.group(session, at.who(CORE), "Northbridge")
+        at.app.programmes.set_limit(session, "group", "Northbridge", "CNY", FACE)
+    prepared = at.app.receivables.prepare_issue(at.request(at.trade("INV-1", FACE), FACE))
+    wrong = [signed_by(prepared, STRANGER.private)] * 2
+    at.refused(
+        "ledger_not_authorised",
+        lambda: at.app.receivables.submit("issue", prepared.message, wrong, key="forged", caller="test"),
+    )
+    other = at.app.receivables.prepare_issue(at.request(at.trade("INV-2", FACE), FACE))
+    assert at.submit(other)["receivable"] == 1
+    at.refused("amount_above_group_limit", lambda: at.submit(prepared))

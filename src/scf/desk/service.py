@@ -149,11 +149,14 @@ class Desk:
         body: Mapping[str, Any],
         build: Callable[[], Call],
         reply: Callable[[Done], Mapping[str, Any]],
+        *,
+        reserve: Callable[[Session], None] | None = None,
     ) -> Mapping[str, Any]:
         """One command, one effect, one answer.
 
         `build` judges the request and gives the call, and the ledger is asked before anything is written: a refused
-        request leaves nothing behind, and its key may be used again. Once the transaction is stored `build` is not
+        request leaves nothing behind, and its key may be used again. `reserve` writes what is held for the act, in the
+        transaction that takes the request on; it may still refuse. Once the transaction is stored `build` is not
         asked again, because by then its effect may already be there. Same key and body: the stored reply. Raises
         Problem `idempotency_conflict` for another body under the same key.
         """
@@ -163,15 +166,28 @@ class Desk:
             return answered.reply
         done = self.sent(commands.command_reference(key, caller), build)
         if done is None:
-            done = self._carry_out(key, caller, request, build)
+            done = self._carry_out(key, caller, request, build, reserve)
         return commands.finish(self.engine, key, caller, reply(done))
 
-    def _carry_out(self, key: str, caller: str, request: Mapping[str, Any], build: Callable[[], Call]) -> Done:
+    def _carry_out(
+        self,
+        key: str,
+        caller: str,
+        request: Mapping[str, Any],
+        build: Callable[[], Call],
+        reserve: Callable[[Session], None] | None,
+    ) -> Done:
         reference = commands.command_reference(key, caller)
+
+        def take_on(session: Session) -> Mapping[str, Any]:
+            if reserve is not None:
+                reserve(session)
+            return {}
+
         try:
             call = build()
             self._relayer.check(call)
-            commands.begin(self.engine, key, caller, request, at=self.clock.now())
+            commands.begin(self.engine, key, caller, request, prepare=take_on, at=self.clock.now())
             return self.relay([(reference, call)])[0]
         except Problem:
             # The same request may have come twice at once, and the effect of the other is what refuses this one.

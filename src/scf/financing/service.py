@@ -264,9 +264,6 @@ class FinancingDesk:
         with self._desk.session() as session:
             offer = self._offer(session, str(message["quoteHash"]))
             quote = json.loads(offer.message)
-            held = {**quote, "quoteHash": offer.quote_hash, "currency": json.loads(offer.price)["currency"]}
-            for reserve in self.reservations:
-                reserve(session, "finance", held)
         signature = self._desk.join_signatures("Receivables", "FinanceAccept", message, signatures)
         return self._desk.contracts.receivables.call(
             "finance", quote, offer.signature, message["reading"], message["deadline"], signature
@@ -282,7 +279,16 @@ class FinancingDesk:
             note_id = done.event("FinancingLocked").args["noteId"]
             return {"note": f"0x{note_id:064x}", "transaction": done.transaction_hash, "block": done.block_number}
 
-        return self._desk.once(key, caller, "accept_quote", body, lambda: self.accept_call(message, signatures), reply)
+        def reserve(session: Session) -> None:
+            offer = self._offer(session, str(message["quoteHash"]))
+            held = {"quoteHash": offer.quote_hash, "currency": json.loads(offer.price)["currency"]}
+            for hold in self.reservations:
+                hold(session, "finance", {**json.loads(offer.message), **held})
+
+        def build() -> Call:
+            return self.accept_call(message, signatures)
+
+        return self._desk.once(key, caller, "accept_quote", body, build, reply, reserve=reserve)
 
     # Register and complete -------------------------------------------------------------------------------------------
 

@@ -73,10 +73,7 @@ class ActJudge:
     def any(self, session: Session, act: str, message: Mapping[str, Any]) -> list[Judgement]:
         """Judge any act by its name; what no rule is about gives nothing. Raises Problem of what refuses it."""
         if act == "issue":
-            judged = [self.issue(session, message)]
-            for reserve in self.reservations:
-                reserve(session, act, message)
-            return judged
+            return [self.issue(session, message)]
         if act == "pass":
             return [self.passing(session, message)]
         if act == "accept":
@@ -90,6 +87,12 @@ class ActJudge:
                 for to, amount, document in rows
             ]
         return []
+
+    def reserve(self, session: Session, act: str, message: Mapping[str, Any]) -> None:
+        """Hold limits for an act that rules and ledger agree to. Raises Problem of the limit that is used up."""
+        if act == "issue":
+            for reserve in self.reservations:
+                reserve(session, act, message)
 
     def again(self, session: Session, act: str, message: Mapping[str, Any], at: int) -> list[Judgement]:
         """The judgements of an act that took effect at `at`, where a crash lost them; nothing is refused."""

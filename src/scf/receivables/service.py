@@ -246,7 +246,9 @@ class Receivables:
             return _reply(done)
 
         body = {"message": plain(message), "signatures": [part.hex() for part in signatures]}
-        return self._desk.once(key, caller, act, body, build, reply)
+        return self._desk.once(
+            key, caller, act, body, build, reply, reserve=lambda session: self._judge.reserve(session, act, message)
+        )
 
     def lapse_due(self) -> list[Done]:
         """Return every offer and lock whose deadline has passed; anyone may do this."""
