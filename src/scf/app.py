@@ -20,6 +20,8 @@ from scf.entrusted.service import EntrustedAccounts
 from scf.financing.maturity import Maturity
 from scf.financing.registry import SimulatedRegistry
 from scf.financing.service import FinancingDesk
+from scf.jobs.notices import Notices, channels_from
+from scf.jobs.service import Jobs
 from scf.kernel.clock import Clock, SystemClock
 from scf.kernel.problems import Problem
 from scf.ledger.contracts import Contracts, Event
@@ -29,6 +31,7 @@ from scf.ledger.journal import Entry
 from scf.ledger.open import open_ledger
 from scf.ledger.protocol import Ledger
 from scf.ledger.relayer import Relayer
+from scf.parties.approvals import Approvals
 from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.keys import KeyPair, KeyRing, demo_key
 from scf.parties.service import Parties
@@ -90,6 +93,12 @@ class Settings:
         """Whether the files this installation keeps in `data` are there."""
         files = [name for name, elsewhere in (("ledger.db", self.ledger), ("scf.db", self.database)) if not elsewhere]
         return all((self.data / name).is_file() for name in files)
+
+    @property
+    def ledger_file(self) -> Path | None:
+        """The ledger's own file; None where it is a network."""
+        engine, _, place = self.ledger_setting.partition(":")
+        return Path(place) if engine in ("embedded", "sidecar") and place != ":memory:" else None
 
     @property
     def database_url(self) -> str:
@@ -178,6 +187,9 @@ def open_app(settings: Settings, clock: Clock | None = None, *, read_only: bool 
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)
     create_schema(engine)
+    if settings.ledger_file and not settings.ledger_file.is_file() and _fact(engine, "contracts") is not None:
+        engine.dispose()
+        raise Problem("installation_ledger_missing", ledger=str(settings.ledger_file))
     ledger = open_ledger(settings.ledger_setting, clock, chain_id=settings.chain_id, read_only=read_only)
     try:
         contracts = _contracts(settings, engine, ledger)
@@ -223,18 +235,30 @@ def initialise(settings: Settings, engine: Engine, ledger: Ledger, operators: Se
     contracts = deploy(relayer, [key.private for key in operators], threshold=2)
     with transaction(engine) as session:
         session.merge(InstallationFact(name="contracts", value=json.dumps(contracts.addresses)))
+        session.merge(InstallationFact(name="genesis", value=ledger.header(0).hash.hex()))
     return contracts
 
 
 def _contracts(settings: Settings, engine: Engine, ledger: Ledger) -> Contracts:
     stored = _fact(engine, "contracts")
     if stored is not None:
+        _check_genesis(engine, ledger)
         contracts = Contracts(ledger.chain_id, json.loads(stored))
         contracts.check(ledger)
         return contracts
     if not settings.demo:
         raise Problem("installation_missing", folder=str(settings.data))
+    relayer = Relayer(ledger, _relayer_key(settings).private, SqlJournal(engine, Entry, keccak))
+    if settings.ledger_file and ledger.head().number and not relayer.knows("deploy:Members"):
+        raise Problem("installation_database_missing", ledger=str(settings.ledger_file))
     return initialise(settings, engine, ledger, [demo_key(name) for name in OPERATOR_NAMES])
+
+
+def _check_genesis(engine: Engine, ledger: Ledger) -> None:
+    """The ledger is the one this installation began on: addresses alone do not tell two chains apart."""
+    expected, found = _fact(engine, "genesis"), ledger.header(0).hash.hex()
+    if expected is not None and expected != found:
+        raise Problem("ledger_other_genesis", found=found, expected=expected)
 
 
 def _fact(engine: Engine, name: str) -> str | None:

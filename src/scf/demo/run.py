@@ -16,6 +16,7 @@ from scf.desk.anchoring import anchor
 from scf.kernel.clock import VirtualClock
 from scf.kernel.dates import day_of, next_day, to_unix
 from scf.kernel.money import format_money
+from scf.kernel.problems import Problem
 from scf.ledger.signing import sign_digest
 from scf.parties.keys import demo_key
 from scf.receivables import queries
@@ -66,7 +67,12 @@ def demo_settings(data: Path) -> Settings:
 
 
 def open_demo(settings: Settings, clock: VirtualClock, *, start: int | None = None) -> App:
-    """Open a demo installation under a virtual clock that begins at `start` (the story's start by default)."""
+    """Open a demo installation under a virtual clock that begins at `start` (the story's start by default).
+
+    Raises Problem `demo_ledger_has_own_clock` where blocks take their time from a network.
+    """
+    if settings.ledger.startswith("rpc:"):
+        raise Problem("demo_ledger_has_own_clock", ledger=settings.ledger)
     clock.move_to(_story_start() if start is None else start)
     return open_app(settings, clock)
 

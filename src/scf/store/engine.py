@@ -45,7 +45,8 @@ class Word(sa.types.TypeDecorator[int]):
 def open_engine(url: str) -> Engine:
     """An engine for `sqlite:///PATH`, `sqlite://` (memory, one thread) or `postgresql://…`.
 
-    Raises Problem `database_url_unknown` for any other kind and `database_unreachable` when the folder cannot be made.
+    Raises Problem `database_url_unknown` for any other kind, `database_driver_missing` where PostgreSQL's is not
+    installed and `database_unreachable` when the folder cannot be made.
     """
     try:
         parsed = make_url(url)
@@ -112,10 +113,13 @@ def _begin_sqlite(connection: Connection) -> None:
 
 
 def _open_postgresql(url: URL) -> Engine:
-    return sa.create_engine(
-        url.set(drivername="postgresql+psycopg"),
-        isolation_level="SERIALIZABLE",
-        pool_size=16,
-        max_overflow=48,
-        pool_pre_ping=True,
-    )
+    try:
+        return sa.create_engine(
+            url.set(drivername="postgresql+psycopg"),
+            isolation_level="SERIALIZABLE",
+            pool_size=16,
+            max_overflow=48,
+            pool_pre_ping=True,
+        )
+    except ModuleNotFoundError as error:
+        raise Problem("database_driver_missing", package=error.name or "psycopg") from error

@@ -31,10 +31,16 @@ def transaction(engine: Engine) -> Iterator[Session]:
     """A session whose work is committed when the block ends and rolled back when it raises.
 
     Handlers get the session and never commit. On PostgreSQL a serialisation failure surfaces as the driver's error; use
-    `run` where the work can simply be done again.
+    `run` where the work can simply be done again. Raises Problem `database_full` or `database_damaged` when the file is
+    in trouble; nothing is written then.
     """
-    with Session(engine, expire_on_commit=False) as session, session.begin():
-        yield session
+    try:
+        with Session(engine, expire_on_commit=False) as session, session.begin():
+            yield session
+    except DBAPIError as error:
+        if (problem := trouble_of(error)) is not None:
+            raise problem from error
+        raise
 
 
 @contextmanager
