@@ -6,13 +6,13 @@ import json
 from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
-from sqlmodel import Session, col, or_, select
+from sqlmodel import Session, case, col, func, or_, select
 
 from scf.api.shapes import amount
 from scf.entrusted.models import Attestation, Duty, EntrustedAccount, Stage
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.parties.models import Member
-from scf.receivables.models import Dossier, Financing, Note, Receivable
+from scf.receivables.models import Dossier, Financing, Note, NoteState, Receivable, ReceivableState
 from scf.store.evidence import Evidence
 
 
@@ -129,3 +129,77 @@ def price_shown(session: Session, quote_hash: str) -> dict[str, Any] | None:
     ]
     names = ("rate_ppm", "apr_ppm", "effective_ppm", "days", "basis_days", "funded_on", "due_on", "pays_on")
     return shown | {name: raw[name] for name in names}
+
+
+def debts_of(session: Session, obligor: str, *, limit: int = 50) -> Sequence[Receivable]:
+    """What an obligor still owes, soonest due first."""
+    return session.exec(
+        select(Receivable)
+        .where(
+            Receivable.obligor == obligor,
+            Receivable.outstanding_minor > 0,
+            col(Receivable.state).in_((ReceivableState.OFFERED, ReceivableState.LIVE)),
+        )
+        .order_by(col(Receivable.maturity), col(Receivable.id))
+        .limit(limit)
+    ).all()
+
+
+def count_debts(session: Session, obligor: str, *, before: int | None = None) -> int:
+    """How many receivables an obligor still owes; those past `before` (unix seconds) when it is given."""
+    query = select(func.count()).where(Receivable.obligor == obligor, Receivable.outstanding_minor > 0)
+    if before is None:
+        query = query.where(col(Receivable.state).in_((ReceivableState.OFFERED, ReceivableState.LIVE)))
+    else:
+        query = query.where(Receivable.state == ReceivableState.LIVE, Receivable.maturity < before)
+    return int(session.exec(query).one())
+
+
+def held_by(session: Session, addresses: Collection[str], *, limit: int = 50) -> Sequence[Note]:
+    """Notes with value that these addresses hold, soonest maturity first."""
+    return session.exec(
+        select(Note)
+        .join(Receivable, col(Receivable.id) == col(Note.receivable_id))
+        .where(col(Note.holder).in_(addresses), Note.state == NoteState.HELD, Note.amount_minor > 0)
+        .order_by(col(Receivable.maturity), col(Note.id))
+        .limit(limit)
+    ).all()
+
+
+def held_sums(session: Session, addresses: Collection[str]) -> dict[str, int]:
+    """Value of the notes these addresses hold and can move, by currency, in minor units."""
+    query = (
+        select(Receivable.currency, func.sum(Note.amount_minor))
+        .join(Note, col(Receivable.id) == col(Note.receivable_id))
+        .where(col(Note.holder).in_(addresses), Note.state == NoteState.HELD, col(Note.frozen).is_(False))
+        .group_by(Receivable.currency)
+    )
+    return {code: int(minor) for code, minor in session.exec(query) if minor}
+
+
+def offered_to(session: Session, addresses: Collection[str], *, limit: int = 50) -> Sequence[Note]:
+    """Notes waiting for these addresses, soonest deadline first."""
+    return session.exec(
+        select(Note)
+        .where(col(Note.holder).in_(addresses), Note.state == NoteState.OFFERED)
+        .order_by(col(Note.offer_until), col(Note.id))
+        .limit(limit)
+    ).all()
+
+
+def unbalanced(session: Session) -> tuple[int, list[int]]:
+    """How many receivables there are, and the numbers of those whose notes do not add up to their face."""
+    sums = (
+        select(Note.receivable_id, func.sum(Note.amount_minor + Note.settled_minor).label("live"))
+        .group_by(col(Note.receivable_id))
+        .subquery()
+    )
+    due = case((col(Receivable.state) == ReceivableState.CANCELLED, 0), else_=col(Receivable.face_minor))
+    query = (
+        select(Receivable.id)
+        .outerjoin(sums, sums.c.receivable_id == Receivable.id)
+        .where(func.coalesce(sums.c.live, 0) != due)
+        .order_by(col(Receivable.id))
+        .limit(50)
+    )
+    return int(session.exec(select(func.count()).select_from(Receivable)).one()), list(session.exec(query).all())

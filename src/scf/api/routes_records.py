@@ -10,7 +10,7 @@ from fastapi.responses import Response
 from scf.api import reads
 from scf.api.access import Caller
 from scf.api.doors import Maybe, Scf, Who
-from scf.api.paging import DEFAULT_LIMIT, Cursor, Limit, after_of, page
+from scf.api.paging import DEFAULT_LIMIT, MOST, Cursor, Limit, after_of, page
 from scf.api.shapes import amount
 from scf.api.views import Views, moment
 from scf.app import App
@@ -143,7 +143,7 @@ def offered(app: Scf, caller: Who) -> dict[str, Any]:
     """Notes waiting for the caller to accept or refuse."""
     with app.reading() as session:
         views = Views(app, session, caller)
-        rows = [note for who in sorted(caller.addresses) for note in queries.notes_offered(session, who)]
+        rows = reads.offered_to(session, caller.addresses, limit=MOST)
         return {"items": [views.note(note.id) for note in rows], "next": None}
 
 
@@ -154,8 +154,7 @@ def held(app: Scf, caller: Who, holder: Annotated[str | None, Query(max_length=4
         raise Problem("unknown_participant", who=holder)
     with app.reading() as session:
         views = Views(app, session, caller)
-        addresses = [holder] if holder else sorted(caller.addresses)
-        rows = [note for who in addresses for note in queries.notes_held(session, who)]
+        rows = reads.held_by(session, [holder] if holder else caller.addresses, limit=MOST)
         return {"items": [views.note(note.id) for note in rows], "next": None}
 
 

@@ -50,11 +50,10 @@ def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
 
 
 def _offered(views: Views) -> Iterator[Task]:
-    for address in sorted(views.caller.addresses):
-        for row in queries.notes_offered(views.session, address):
-            shown = views.note(row.id)
-            giver = (shown["giver"] or {}).get("name", "")
-            yield Task(N_("Accept or refuse"), giver, f"/notes/{row.id}", shown["amount"], shown["offer_until"])
+    for row in reads.offered_to(views.session, views.caller.addresses, limit=20):
+        shown = views.note(row.id)
+        giver = (shown["giver"] or {}).get("name", "")
+        yield Task(N_("Accept or refuse"), giver, f"/notes/{row.id}", shown["amount"], shown["offer_until"])
 
 
 def _quotes(views: Views) -> Iterator[Task]:

@@ -8,7 +8,7 @@ from fastapi import APIRouter, Request
 from sqlmodel import Session, col, or_, select
 from starlette.responses import Response
 
-from scf.api import exceptions
+from scf.api import exceptions, reads
 from scf.api.routes_records import status_of
 from scf.api.shapes import amount
 from scf.api.views import Views
@@ -61,23 +61,18 @@ def debt_of(views: Views) -> dict[str, Any]:
     app, session, caller = views.app, views.session, views.caller
     member = app.parties.member(session, caller.address)
     used_minor = queries.outstanding_of(session, caller.address)
-    code = "CNY"
-    rows = []
-    for row in queries.receivables_of(session, caller.address, limit=500):
-        code = row.currency
-        if row.outstanding_minor > 0:
-            rows.append(views.receivable(row.id))
-    rows.sort(key=lambda item: (item["maturity"], item["id"]))
-    overdue = [row for row in rows if row["state"] == "overdue"]
+    due = reads.debts_of(session, caller.address, limit=_ROWS)
+    code = due[0].currency if due else "CNY"
+    rows = [views.receivable(row.id) for row in due]
     free_minor = max(0, member.limit_minor - used_minor)
     return {
         "used": amount(used_minor, code),
         "free": amount(free_minor, code),
         "limit": amount(member.limit_minor, code),
         "bar": bar(used_minor, member.limit_minor, f"{used_minor * 100 // max(1, member.limit_minor)} %"),
-        "rows": rows[:_ROWS],
-        "more": max(0, len(rows) - _ROWS),
-        "overdue": overdue,
+        "rows": rows,
+        "count": reads.count_debts(session, caller.address),
+        "overdue": reads.count_debts(session, caller.address, before=app.clock.now()),
         "next": rows[0] if rows else None,
         "halted": member.halted,
     }
@@ -86,18 +81,12 @@ def debt_of(views: Views) -> dict[str, Any]:
 def claims_of(views: Views) -> dict[str, Any]:
     """What a supplier holds: the sums that can be turned into money now, by currency, and what comes next."""
     session, caller = views.session, views.caller
-    held = [note for who in sorted(caller.addresses) for note in queries.notes_held(session, who)]
-    shown = [views.note(note.id) for note in held]
-    sums: dict[str, int] = {}
-    for note in shown:
-        if not note["frozen"]:
-            code = note["amount"]["currency"]
-            sums[code] = sums.get(code, 0) + int(note["amount"]["minor"])
-    offered = [views.note(note.id) for who in sorted(caller.addresses) for note in queries.notes_offered(session, who)]
+    shown = [views.note(note.id) for note in reads.held_by(session, caller.addresses, limit=_ROWS)]
+    offered = [views.note(note.id) for note in reads.offered_to(session, caller.addresses, limit=_ROWS)]
+    sums = reads.held_sums(session, caller.addresses)
     return {
         "available": [amount(minor, code) for code, minor in sorted(sums.items())],
-        "held": shown[:_ROWS],
-        "more": max(0, len(shown) - _ROWS),
+        "held": shown,
         "next": shown[0] if shown else None,
         "offered": offered,
         "asks": asks_of(views),

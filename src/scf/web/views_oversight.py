@@ -16,7 +16,6 @@ from scf.api.routes_records import roles_of, status_of
 from scf.audit import service as audit
 from scf.kernel.problems import Problem
 from scf.parties.service import Role
-from scf.receivables import queries
 from scf.reconciliation import service as reconciliation
 from scf.reconciliation.facts import date_of
 from scf.web.doors import PagesDoor, Signed
@@ -158,16 +157,7 @@ def _verify_page(
     name: str | None = None,
 ) -> Response:
     with pages.app.reading() as session:
-        checked, broken = 0, []
-        if caller.sees_all:
-            after = 0
-            while rows := queries.all_receivables(session, after=after, limit=500):
-                for row in rows:
-                    carried, face = queries.conservation(session, row.id)
-                    checked += 1
-                    if carried != face:
-                        broken.append(row.id)
-                after = rows[-1].id
+        checked, broken = reads.unbalanced(session) if caller.sees_all else (0, [])
     return pages.render(
         request,
         "verify.html",
