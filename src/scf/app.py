@@ -22,6 +22,8 @@ from scf.financing.registry import SimulatedRegistry
 from scf.financing.service import FinancingDesk
 from scf.jobs.notices import Notices, channels_from
 from scf.jobs.service import Jobs
+from scf.jobs.notices import Notices, channels_from
+from scf.jobs.service import Jobs
 from scf.kernel.clock import Clock, SystemClock
 from scf.kernel.problems import Problem
 from scf.ledger.contracts import Contracts, Event
@@ -31,6 +33,7 @@ from scf.ledger.journal import Entry
 from scf.ledger.open import open_ledger
 from scf.ledger.protocol import Ledger
 from scf.ledger.relayer import Relayer
+from scf.parties.approvals import Approvals
 from scf.parties.approvals import Approvals
 from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.keys import KeyPair, KeyRing, demo_key
@@ -140,6 +143,10 @@ class App:
         self.financing.checks.append(self.programmes.check)
         self.financing.reservations.append(self.programmes.reserve)
         self.maturity = Maturity(self.desk, self.parties, self.receivables)
+        judge.due_day = self.maturity.due_day
+        self.approvals = Approvals(self.desk, self.parties)
+        self.notices = Notices(engine, clock, channels_from(os.environ))
+        self.jobs = Jobs(self.desk, self.parties, self.receivables, self.maturity, self.notices)
         self.documents = Documents(self.desk)
 
     def fact(self, name: str) -> str | None:

@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from scf import __version__, terminal
-from scf.commands import ledger, reconcile
+from scf.commands import jobs, ledger, reconcile, rules, simulate
 from scf.kernel.problems import Problem
 
 app = typer.Typer(
@@ -29,6 +29,9 @@ app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(reconcile.app, name="reconcile")
+app.add_typer(rules.app, name="rules")
+app.add_typer(simulate.app, name="simulate")
+app.add_typer(jobs.app, name="jobs")
 app.command("node")(ledger.node)
 
 Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="SCF_DATA")]

@@ -12,7 +12,6 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from scf.bank import service as bank
 from scf.bank.calendar import BankCalendar, ChinaCalendar
 from scf.bank.models import BankLine
 from scf.desk.service import Desk, Done, Prepared
@@ -61,6 +60,11 @@ class Maturity:
         self._parties = parties
         self._receivables = receivables
         self.calendar = calendar or ChinaCalendar(beyond="weekdays")
+        self._reported: set[int] = set()
+
+    def due_day(self, maturity: int) -> date:
+        """Last day on which payment is in time."""
+        return due_day(maturity, self.calendar)
 
     # Before maturity -------------------------------------------------------------------------------------------------
 
@@ -84,17 +88,23 @@ class Maturity:
 
     def take_lines(self, session: Session, account: str) -> list[CollectedLine]:
         """Say what each new line of a repayment account means; a line is looked at once. Reversals flag, never undo."""
-        known = set(session.exec(select(CollectedLine.line_id).where(CollectedLine.account == account)))
+        seen = select(CollectedLine.line_id).where(CollectedLine.account == account)
+        undone = col(BankLine.is_reversal) | col(BankLine.return_reason).is_not(None)
+        lines = session.exec(
+            select(BankLine)
+            .where(
+                BankLine.account == account,
+                BankLine.trust >= Trust.T3,
+                ~col(BankLine.is_superseded),
+                (col(BankLine.amount_minor) > 0) | undone,  # not our own payments out
+                col(BankLine.id).not_in(seen),
+            )
+            .order_by(col(BankLine.booked_on), col(BankLine.id))
+        ).all()
         fresh = []
-        for line in bank.lines(session, account):
-            if line.id is None or line.id in known:
-                continue
-            if line.amount_minor > 0 and not line.is_reversal:
-                row = self._credit(session, line)
-            elif line.is_reversal or line.return_reason:
-                row = self._reversal(session, line)
-            else:
-                continue  # our own payments out
+        for line in lines:
+            is_credit = line.amount_minor > 0 and not line.is_reversal
+            row = self._credit(session, line) if is_credit else self._reversal(session, line)
             session.add(row)
             session.flush()
             fresh.append(row)
@@ -195,16 +205,20 @@ class Maturity:
         now, day = self._desk.clock.now(), today(self._desk.clock)
         return [row for row in queries.overdue(session, now) if due_day(row.maturity, self.calendar) < day]
 
+    def overdue_of(self, session: Session, obligor: str) -> list[Receivable]:
+        """An obligor's overdue receivables, as `overdue` counts them."""
+        return [row for row in self.overdue(session) if row.obligor == obligor]
+
     def halt_overdue(self) -> list[Done]:
         """Report each overdue receivable to the ledger, which halts its obligor by fact. Each is reported once."""
         with self._desk.session() as session:
-            numbers = [row.id for row in self.overdue(session)]
+            numbers = [row.id for row in self.overdue(session) if row.id not in self._reported]
         members, done = self._desk.contracts.members, []
         for number in numbers:
             reference = f"overdue:{number}"
-            if self._desk.sent(reference) is not None:
-                continue
-            done += self._desk.relay([(reference, members.call("haltOverdue", number))])
+            if self._desk.sent(reference) is None:
+                done += self._desk.relay([(reference, members.call("haltOverdue", number))])
+            self._reported.add(number)
         return done
 
     def prepare_cure(self, obligor: str, evidence_id: str) -> Prepared:
@@ -217,7 +231,7 @@ class Maturity:
             name = self._parties.name_of(session, obligor)
             if not member.halted:
                 raise Problem("obligor_not_halted", who=name)
-            unpaid = queries.overdue_of(session, obligor, self._desk.clock.now())
+            unpaid = self.overdue_of(session, obligor)
             if unpaid:
                 raise Problem("obligor_still_overdue", who=name, count=len(unpaid), receivable=unpaid[0].id)
             if not evidence.records_of(session, evidence_id):

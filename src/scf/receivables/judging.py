@@ -59,7 +59,7 @@ class ActJudge:
     """Turns an act into facts and has the rulebook decide. Unknown facts are left out and never count as a pass.
 
     `checks` are asked before the rules: a programme's terms and limits refuse there. `reservations` are asked last, and
-    only when an act is submitted.
+    only when an act is submitted. `due_day` says until when a maturity is in time (a holiday moves it).
     """
 
     def __init__(self, rulebook: Rulebook, parties: Parties, clock: Clock, *, ruleset: str = "CN") -> None:
@@ -69,6 +69,7 @@ class ActJudge:
         self._ruleset = ruleset
         self.checks: list[Check] = []
         self.reservations: list[Check] = []
+        self.due_day: Callable[[int], date] = day_of
 
     def any(self, session: Session, act: str, message: Mapping[str, Any]) -> list[Judgement]:
         """Judge any act by its name; what no rule is about gives nothing. Raises Problem of what refuses it."""
@@ -148,7 +149,7 @@ class ActJudge:
             "currency": currency_of(int(message["currency"])).code,
             "issue_date": issued_on,
             "maturity_date": day_of(int(message["maturity"])),
-            "obligor_overdue": bool(queries.overdue_of(session, obligor.address, self._clock.now())) or obligor.halted,
+            "obligor_overdue": obligor.halted or self._is_overdue(session, obligor.address),
             "amount_minor": int(message["face"]),
             "min_amount_minor": int(message["minAmount"]),
         }
@@ -206,6 +207,10 @@ class ActJudge:
             "hops_today": 1 + sum(day_of(one.made_at) == now for one in chain[1:]),
         }
         return self._judge("pass", facts, now).require()
+
+    def _is_overdue(self, session: Session, obligor: str) -> bool:
+        unpaid = queries.overdue_of(session, obligor, self._clock.now())
+        return any(self.due_day(row.maturity) < today(self._clock) for row in unpaid)
 
     def _trade_sides(self, session: Session, buyer: str, seller: str) -> dict[str, Any]:
         """Size of the one who owes, and whether the one it owes is a small firm."""

@@ -1,0 +1,80 @@
+"""`scf simulate year`: a folder of its own, a virtual clock, the year day by day, and what it adds up to."""
+
+from __future__ import annotations
+
+import json
+import tempfile
+import time
+from collections.abc import Callable
+from datetime import date, timedelta
+from pathlib import Path
+
+from scf.app import open_app
+from scf.demo.run import demo_settings
+from scf.demo.simulate_bank import YearBank
+from scf.demo.simulate_cast import CURRENCY, YearCast
+from scf.demo.simulate_tally import figures
+from scf.demo.simulate_year import Year
+from scf.kernel.clock import VirtualClock
+from scf.kernel.dates import to_unix
+
+FIRST_DAY = date(2026, 1, 5)
+YEAR_DAYS = 365
+LONGEST_TAIL_DAYS = 120
+CAPITAL_MINOR = 10**12
+_MEMORY = Path("/dev/shm")
+"""A folder in memory where the system has one; nothing there is kept."""
+
+
+def simulate_year(
+    firms: int,
+    seed: int,
+    *,
+    days: int = YEAR_DAYS,
+    data: Path | None = None,
+    progress: Callable[[int, int], None] = lambda done, total: None,
+) -> dict[str, int]:
+    """Simulate a year and return its figures. Without `data` everything is thrown away at the end.
+
+    After the last day time goes on until everything promised is paid or given up, at most 120 days.
+    """
+    if data is not None:
+        return _simulate(data, firms, seed, days, progress)
+    with tempfile.TemporaryDirectory(prefix="scf-year-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
+        return _simulate(Path(folder), firms, seed, days, progress)
+
+
+def write_figures(found: dict[str, int], path: Path) -> None:
+    """Write the figures as JSON."""
+    path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
+
+
+def _simulate(data: Path, firms: int, seed: int, days: int, progress: Callable[[int, int], None]) -> dict[str, int]:
+    began = time.monotonic()
+    clock = VirtualClock(to_unix(FIRST_DAY))
+    with open_app(demo_settings(data), clock) as app:
+        cast = YearCast(app, firms)
+        cast.enrol()
+        bank = YearBank(app, clock, cast)
+        bank.open(CAPITAL_MINOR)
+        with app.desk.session() as session:
+            for core in cast.cores:
+                approved = [one.address for one in cast.financiers]
+                app.programmes.open(
+                    session,
+                    name=f"Programme of {core.name}",
+                    obligor=core.address,
+                    currency=CURRENCY,
+                    tenor_months=6,
+                    min_minor=100,
+                    financiers=approved,
+                )
+        year = Year(app, clock, cast, bank, seed)
+        for number in range(days + LONGEST_TAIL_DAYS):
+            if number >= days and year.is_finished:
+                break
+            year.run_day(FIRST_DAY + timedelta(days=number))
+            progress(min(number + 1, days), days)
+        year.run_day(FIRST_DAY + timedelta(days=number))
+        found = figures(year, CAPITAL_MINOR * (len(cast.cores) + len(cast.financiers)))
+    return {**found, "firms": firms, "seed": seed, "seconds": round(time.monotonic() - began)}

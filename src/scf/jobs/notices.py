@@ -1,0 +1,195 @@
+"""Notices: kept in the installation for each member, each with its proof; sent outside only where configured."""
+
+from __future__ import annotations
+
+import json
+import smtplib
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from email.message import EmailMessage
+from typing import Protocol
+
+import httpx
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from scf.jobs.models import Notice, NoticeDelivery
+from scf.kernel.clock import Clock
+from scf.kernel.problems import Problem
+from scf.store.session import run
+
+GIVE_UP_AFTER = 5
+_TIMEOUT_SECONDS = 10
+
+
+class Channel(Protocol):
+    """A way to the outside. `name` distinguishes it; `send` raises OSError or `httpx.HTTPError` when it fails."""
+
+    @property
+    def name(self) -> str:
+        """Short name, the same every time."""
+        ...
+
+    def send(self, notice: Notice) -> None:
+        """Hand the notice over, or raise."""
+        ...
+
+
+@dataclass(frozen=True, slots=True)
+class MailChannel:
+    """E-mail through an SMTP server to the addresses given for members; others are passed over."""
+
+    host: str
+    port: int
+    sender: str
+    addresses: Mapping[str, str]
+    name: str = "mail"
+
+    def send(self, notice: Notice) -> None:
+        """Send one message."""
+        to = self.addresses.get(notice.recipient)
+        if to is None:
+            return
+        message = EmailMessage()
+        message["From"], message["To"], message["Subject"] = self.sender, to, f"scf: {notice.kind}"
+        message.set_content(f"{notice.zh}\n{notice.en}\n\n{proof_of(notice)}\n")
+        with smtplib.SMTP(self.host, self.port, timeout=_TIMEOUT_SECONDS) as server:
+            server.send_message(message)
+
+
+@dataclass(frozen=True, slots=True)
+class WebhookChannel:
+    """JSON by POST to one address; the notice's key is its idempotency key."""
+
+    url: str
+    name: str = "webhook"
+
+    def send(self, notice: Notice) -> None:
+        """Post one notice."""
+        body = notice.model_dump(exclude={"read_at"})
+        answer = httpx.post(
+            self.url,
+            content=json.dumps(body, ensure_ascii=False),
+            headers={"Content-Type": "application/json", "Idempotency-Key": notice.key},
+            timeout=_TIMEOUT_SECONDS,
+        )
+        answer.raise_for_status()
+
+
+class Notices:
+    """The door to notices. Without channels nothing ever leaves the installation."""
+
+    def __init__(self, engine: Engine, clock: Clock, channels: Sequence[Channel] = ()) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._channels = tuple(channels)
+
+    def tell(
+        self,
+        session: Session,
+        key: str,
+        recipient: str,
+        kind: str,
+        words: Mapping[str, str],
+        *,
+        transaction_hash: str | None = None,
+        evidence_id: str | None = None,
+    ) -> bool:
+        """Keep a notice and queue it for every channel; False when this key was told before.
+
+        Raises Problem `notice_without_proof`.
+        """
+        if transaction_hash is None and evidence_id is None:
+            raise Problem("notice_without_proof", notice=key)
+        if session.get(Notice, key) is not None:
+            return False
+        session.add(
+            Notice(
+                key=key,
+                recipient=recipient,
+                kind=kind,
+                en=words["en"],
+                zh=words["zh-CN"],
+                transaction_hash=transaction_hash,
+                evidence_id=evidence_id,
+                made_at=self._clock.now(),
+            )
+        )
+        for channel in self._channels:
+            session.add(NoticeDelivery(key=key, channel=channel.name))
+        session.flush()
+        return True
+
+    def of(self, session: Session, recipient: str, *, unread: bool = False, limit: int = 50) -> Sequence[Notice]:
+        """A member's notices, newest first."""
+        query = select(Notice).where(Notice.recipient == recipient)
+        if unread:
+            query = query.where(col(Notice.read_at).is_(None))
+        return session.exec(query.order_by(col(Notice.made_at).desc(), col(Notice.key)).limit(limit)).all()
+
+    def read(self, session: Session, key: str, recipient: str) -> None:
+        """Mark a member's own notice as read. Raises Problem `unknown_notice`."""
+        row = session.get(Notice, key)
+        if row is None or row.recipient != recipient:
+            raise Problem("unknown_notice", notice=key)
+        row.read_at = row.read_at or self._clock.now()
+        session.add(row)
+
+    def deliver(self) -> int:
+        """Send what waits for a channel; a failure is kept with its reason and tried again, five times at most."""
+        sent = 0
+        for channel in self._channels:
+            with Session(self._engine) as session:
+                waiting = session.exec(
+                    select(NoticeDelivery.key).where(
+                        NoticeDelivery.channel == channel.name,
+                        NoticeDelivery.state != "sent",
+                        NoticeDelivery.attempts < GIVE_UP_AFTER,
+                    )
+                ).all()
+            sent += sum(self._send(channel, key) for key in waiting)
+        return sent
+
+    def _send(self, channel: Channel, key: str) -> bool:
+        with Session(self._engine, expire_on_commit=False) as session:
+            notice = session.get(Notice, key)
+        if notice is None:
+            return False
+        error: str | None = None
+        try:
+            channel.send(notice)
+        except (OSError, httpx.HTTPError) as failure:
+            error = type(failure).__name__
+
+        def note(session: Session) -> None:
+            row = session.get(NoticeDelivery, (key, channel.name))
+            if row is not None:
+                row.attempts += 1
+                row.state, row.error = ("failed", error) if error else ("sent", None)
+                row.sent_at = None if error else self._clock.now()
+                session.add(row)
+
+        run(self._engine, note)
+        return error is None
+
+
+def proof_of(notice: Notice) -> str:
+    """Where the proof behind a notice is."""
+    if notice.transaction_hash:
+        return f"/proof/transaction/{notice.transaction_hash}"
+    return f"/proof/evidence/{notice.evidence_id}"
+
+
+def channels_from(settings: Mapping[str, str]) -> list[Channel]:
+    """Channels of `SCF_WEBHOOK_URL`, and of `SCF_SMTP` (host:port), `SCF_MAIL_FROM`, `SCF_MAIL_TO` (address=mail,…).
+
+    None of them set: no channel, and nothing is ever sent.
+    """
+    found: list[Channel] = []
+    if settings.get("SCF_WEBHOOK_URL"):
+        found.append(WebhookChannel(settings["SCF_WEBHOOK_URL"]))
+    if settings.get("SCF_SMTP") and settings.get("SCF_MAIL_FROM"):
+        host, _, port = settings["SCF_SMTP"].partition(":")
+        pairs = (pair.partition("=") for pair in settings.get("SCF_MAIL_TO", "").split(",") if pair)
+        found.append(MailChannel(host, int(port or 25), settings["SCF_MAIL_FROM"], {who: to for who, _, to in pairs}))
+    return found

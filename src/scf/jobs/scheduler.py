@@ -1,0 +1,138 @@
+"""A durable scheduler: jobs are rows with a due time, taken one by one, done once, and caught up when late.
+
+A job is marked as running in its own transaction before it is carried out; handlers must bear being run again, because
+a process that dies in the middle leaves the job to the next one. A repeating job plans its next occurrence in the same
+transaction that finishes it.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass
+
+import sqlalchemy as sa
+from sqlalchemy import Engine
+from sqlmodel import Session, col, select
+
+from scf.jobs.models import Job
+from scf.kernel.clock import Clock
+from scf.kernel.problems import Problem
+from scf.store.session import run
+
+Handler = Callable[[str], str]
+"""Carries out a job with its argument and says in a few words what it did."""
+GIVE_UP_AFTER = 5
+RETRY_SECONDS = 300
+ABANDONED_SECONDS = 900
+_MOST_AT_ONCE = 10_000
+
+
+@dataclass(frozen=True, slots=True)
+class Ran:
+    """One job that was carried out or failed."""
+
+    key: str
+    name: str
+    due_at: int
+    succeeded: bool
+    outcome: str
+
+
+class Scheduler:
+    """Jobs of one installation. `every` names jobs that repeat, with their period in seconds."""
+
+    def __init__(
+        self, engine: Engine, clock: Clock, handlers: Mapping[str, Handler], every: Mapping[str, int] | None = None
+    ) -> None:
+        self._engine = engine
+        self._clock = clock
+        self._handlers = dict(handlers)
+        self._every = dict(every or {})
+
+    def plan(self, session: Session, name: str, due_at: int, *, key: str | None = None, argument: str = "") -> Job:
+        """Plan a job; the same key again gives the first one. Raises Problem `unknown_job`."""
+        if name not in self._handlers:
+            raise Problem("unknown_job", job=name)
+        key = key or f"{name}:{due_at}"
+        found = session.get(Job, key)
+        if found is None:
+            found = Job(key=key, name=name, due_at=due_at, argument=argument)
+            session.add(found)
+            session.flush()
+        return found
+
+    def start_repeating(self, first_due_at: int) -> None:
+        """Plan the first occurrence of every repeating job that has none waiting."""
+
+        def work(session: Session) -> None:
+            for name in self._every:
+                waiting = select(Job.key).where(Job.name == name, col(Job.state).in_(("waiting", "running")))
+                if session.exec(waiting).first() is None:
+                    self.plan(session, name, first_due_at)
+
+        run(self._engine, work, alone="jobs")
+
+    def run_due(self) -> list[Ran]:
+        """Carry out everything that is due, oldest first, late occurrences of repeating jobs included."""
+        ran: list[Ran] = []
+        for _ in range(_MOST_AT_ONCE):
+            job = run(self._engine, self._take, alone="jobs")
+            if job is None:
+                break
+            ran.append(self._carry_out(job))
+        return ran
+
+    def next_due(self) -> int | None:
+        """When the next waiting job is due."""
+        with Session(self._engine) as session:
+            return session.exec(select(sa.func.min(col(Job.due_at))).where(Job.state == "waiting")).one()
+
+    def jobs(self, *, state: str | None = None, limit: int = 50) -> Sequence[Job]:
+        """Jobs, latest due first."""
+        query = select(Job).order_by(col(Job.due_at).desc(), col(Job.key)).limit(limit)
+        with Session(self._engine) as session:
+            return session.exec(query if state is None else query.where(Job.state == state)).all()
+
+    def _take(self, session: Session) -> Job | None:
+        now = self._clock.now()
+        abandoned = (col(Job.state) == "running") & (col(Job.started_at) <= now - ABANDONED_SECONDS)
+        job = session.exec(
+            select(Job)
+            .where(Job.due_at <= now, (col(Job.state) == "waiting") | abandoned)
+            .order_by(col(Job.due_at), col(Job.key))
+            .limit(1)
+        ).first()
+        if job is not None:
+            job.state, job.started_at, job.attempts = "running", now, job.attempts + 1
+            session.add(job)
+            session.flush()
+        return job
+
+    def _carry_out(self, job: Job) -> Ran:
+        try:
+            outcome, succeeded = self._handlers[job.name](job.argument), True
+        except Problem as problem:
+            outcome, succeeded = f"{problem.code}: {problem.sentence('en')}", False
+
+        def finish(session: Session) -> None:
+            row = session.get(Job, job.key)
+            if row is None:
+                return
+            now = self._clock.now()
+            row.outcome = outcome
+            if succeeded or row.attempts >= GIVE_UP_AFTER:
+                row.state, row.finished_at = ("done" if succeeded else "failed"), now
+                if row.name in self._every:
+                    self.plan(session, row.name, _planned_for(row) + self._every[row.name])
+            else:
+                row.state, row.due_at = "waiting", now + RETRY_SECONDS * row.attempts
+            session.add(row)
+
+        run(self._engine, finish, alone="jobs")
+        return Ran(job.key, job.name, job.due_at, succeeded, outcome)
+
+
+def _planned_for(job: Job) -> int:
+    """The moment an occurrence was planned for, before retries moved it."""
+    tail = job.key.rpartition(":")[2]
+    return int(tail) if tail.isdigit() else job.due_at

@@ -1,0 +1,221 @@
+"""The door to jobs: what runs by itself every day, in which order, and what it tells to whom."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Mapping, Sequence
+
+from sqlmodel import Session, col, select
+
+from scf.desk.service import Desk, Done
+from scf.entrusted.models import EntrustedAccount
+from scf.financing.maturity import Maturity
+from scf.jobs.locked_proof import prove_locked
+from scf.jobs.models import LockedAlarm
+from scf.jobs.notices import Notices
+from scf.jobs.scheduler import Handler, Ran, Scheduler
+from scf.kernel.money import format_money
+from scf.parties.service import Parties
+from scf.receivables import queries
+from scf.receivables.models import Note, NoteState
+from scf.receivables.service import Receivables
+from scf.store import evidence
+from scf.store.commands import canonical_json
+from scf.store.evidence import Trust
+
+HOUR = 3600
+DAY = 24 * HOUR
+PERIODS: Mapping[str, int] = {
+    "lapse": HOUR,
+    "bank": DAY,
+    "overdue": DAY,
+    "reminders": DAY,
+    "anchor": DAY,
+    "notices": HOUR,
+}
+"""How often each job runs, in seconds."""
+
+
+class Jobs:
+    """Everything that happens without anybody asking. Due times and runs are rows, so a restart loses nothing.
+
+    `exchange` speaks with the banks and says how many new lines came; `anchor` anchors the evidence log. An
+    installation without one of them skips it and says so.
+    """
+
+    def __init__(
+        self,
+        desk: Desk,
+        parties: Parties,
+        receivables: Receivables,
+        maturity: Maturity,
+        notices: Notices,
+        *,
+        exchange: Callable[[], int] | None = None,
+        anchor: Callable[[], Done | None] | None = None,
+        repayment_accounts: Sequence[str] = (),
+        extra: Mapping[str, Handler] | None = None,
+    ) -> None:
+        self._desk = desk
+        self._parties = parties
+        self._receivables = receivables
+        self._maturity = maturity
+        self._notices = notices
+        self._exchange = exchange
+        self._anchor = anchor
+        self._repayment_accounts = tuple(repayment_accounts)
+        handlers: dict[str, Handler] = {
+            "lapse": self._lapse,
+            "bank": self._bank,
+            "overdue": self._overdue,
+            "reminders": self._reminders,
+            "anchor": self._anchor_log,
+            "notices": self._deliver,
+            **(extra or {}),
+        }
+        self.scheduler = Scheduler(desk.engine, desk.clock, handlers, PERIODS)
+
+    def start(self, first_due_at: int | None = None) -> None:
+        """Plan every repeating job that is not planned; after a restart nothing is planned twice."""
+        self.scheduler.start_repeating(self._desk.clock.now() if first_due_at is None else first_due_at)
+
+    def run_due(self) -> list[Ran]:
+        """Carry out what is due now."""
+        return self.scheduler.run_due()
+
+    def alarms(self, session: Session, *, open_only: bool = True) -> Sequence[LockedAlarm]:
+        """Differences between ledger and bank on locked accounts."""
+        query = select(LockedAlarm).order_by(col(LockedAlarm.day), col(LockedAlarm.account_id))
+        return session.exec(query.where(col(LockedAlarm.closed_at).is_(None)) if open_only else query).all()
+
+    # Handlers --------------------------------------------------------------------------------------------------------
+
+    def _lapse(self, argument: str) -> str:
+        done = self._receivables.lapse_due()
+        with self._desk.session() as session:
+            for one in done:
+                for event in one.events:
+                    if event.name == "Returned":
+                        note = queries.note(session, f"0x{event.args['noteId']:064x}")
+                        self._tell_lapsed(session, note, one)
+        return f"{len(done)} offers and locks returned"
+
+    def _tell_lapsed(self, session: Session, note: Note, done: Done) -> None:
+        row = queries.receivable(session, note.receivable_id)
+        amount = format_money(note.original_minor, row.currency)
+        to = self._parties.name_of(session, note.holder)
+        self._notices.tell(
+            session,
+            f"lapsed:{note.id}",
+            note.giver,
+            "lapsed",
+            {
+                "en": f"Your offer of {amount} to {to} was not accepted in time; the value is back with you.",
+                "zh-CN": f"您向 {to} 提出的 {amount} 未按时签收，金额已退回。",
+            },
+            transaction_hash=done.transaction_hash,
+        )
+
+    def _bank(self, argument: str) -> str:
+        """Exchange files, say what came in on repayment accounts, prove every locked account."""
+        new_lines = self._exchange() if self._exchange is not None else 0
+        with self._desk.session() as session:
+            taken = sum(len(self._maturity.take_lines(session, one)) for one in self._repayment_accounts)
+            proved, alarms = prove_locked(session, now=self._desk.clock.now())
+            for alarm in alarms:
+                self._tell_alarm(session, alarm)
+        return f"{new_lines} bank lines, {taken} on repayment accounts, {len(proved)} locked accounts proved, " + (
+            f"{len(alarms)} ALARMS" if alarms else "no alarm"
+        )
+
+    def _tell_alarm(self, session: Session, alarm: LockedAlarm) -> None:
+        account = session.get(EntrustedAccount, alarm.account_id)
+        if account is None:
+            return
+        difference = format_money(alarm.difference_minor or 0, account.currency)
+        words = {
+            "en": f"Locked account {alarm.account_id}: the bank's statement of {alarm.day} differs from the ledger by "
+            f"{difference}. Nothing may be released before this is explained.",
+            "zh-CN": f"受托支付账户 {alarm.account_id}：{alarm.day} 银行对账单与账本相差 {difference}，"
+            "查明前不得释放。",
+        }
+        for who in (account.payer, account.beneficiary, account.bank):
+            self._notices.tell(
+                session,
+                f"alarm:{alarm.account_id}:{alarm.day}:{who}",
+                who,
+                "alarm",
+                words,
+                evidence_id=alarm.statement_evidence,
+            )
+
+    def _overdue(self, argument: str) -> str:
+        """Halt by fact, tell obligor and holders, ask assignors with recourse to buy back."""
+        reported = self._maturity.halt_overdue()
+        demands = 0
+        with self._desk.session() as session:
+            for done in reported:
+                self._tell_overdue(session, int(done.event("Halted").args["receivableId"]), done)
+            for row in self._maturity.overdue(session):
+                for demand in self._maturity.demand_buy_backs(session, row.id):
+                    demands += 1
+                    amount = format_money(demand.amount_minor, row.currency)
+                    buyer = self._parties.name_of(session, demand.financier)
+                    self._notices.tell(
+                        session,
+                        f"buy-back:{demand.note_id}",
+                        demand.assignor,
+                        "buy_back",
+                        {
+                            "en": f"{buyer} asks you to buy back the note you sold with recourse: {amount}.",
+                            "zh-CN": f"{buyer} 依追索权要求您回购所转让的凭证：{amount}。",
+                        },
+                        evidence_id=demand.evidence_id,
+                    )
+        return f"{len(reported)} newly overdue, {demands} buy-back demands"
+
+    def _tell_overdue(self, session: Session, receivable_id: int, done: Done) -> None:
+        row = queries.receivable(session, receivable_id)
+        words = self._maturity.overdue_words(session, row)
+        notes = queries.notes_of_receivable(session, receivable_id)
+        holders = {note.holder for note in notes if note.state == NoteState.HELD and note.amount_minor}
+        for who in sorted(holders | {row.obligor}):
+            key = f"overdue:{receivable_id}:{who}"
+            self._notices.tell(session, key, who, "overdue", words, transaction_hash=done.transaction_hash)
+
+    def _reminders(self, argument: str) -> str:
+        """Tell obligors what falls due; a day's reminder is told once."""
+        told = 0
+        with self._desk.session() as session:
+            for one in self._maturity.reminders(session):
+                facts = {"receivable": one.receivable_id, "due_on": one.due_on.isoformat(), "days": one.days_left}
+                kept = evidence.record(
+                    session,
+                    canonical_json(facts),
+                    kind="reminder",
+                    source="scf",
+                    sender="scf",
+                    trust=Trust.T2,
+                    received_at=self._desk.clock.now(),
+                )
+                amount = format_money(one.outstanding_minor, one.currency)
+                told += self._notices.tell(
+                    session,
+                    f"due:{one.receivable_id}:{one.days_left}",
+                    one.obligor,
+                    "reminder",
+                    {
+                        "en": f"Receivable {one.receivable_id}: {amount} falls due on {one.due_on}.",
+                        "zh-CN": f"凭证 {one.receivable_id}：{amount} 将于 {one.due_on} 到期。",
+                    },
+                    evidence_id=kept.evidence_id,
+                )
+        return f"{told} reminders"
+
+    def _anchor_log(self, argument: str) -> str:
+        if self._anchor is None:
+            return "no operator key here; not anchored"
+        done = self._anchor()
+        return "nothing new to anchor" if done is None else f"anchored in block {done.block_number}"
+
+    def _deliver(self, argument: str) -> str:
+        return f"{self._notices.deliver()} notices sent outside"
