@@ -47,7 +47,8 @@ INVOICE = Invoice(
     kind="invoice", number="R 1", issue_date=date(2026, 1, 5), due_date=date(2026, 2, 4), currency="CNY",
     seller=SELLER, buyer=BUYER, payee=None, order_reference="PO-1", despatch_reference="DN-1", contract_reference=None,
     lines=(line("1", "2.5", "4.00", 1_000), line("2", "1", "5", 500)), net_minor=1_500, tax_minor=195,
-    gross_minor=1_695, payable_minor=1_695, tax_breakdown=(), payment_reference="RF18", payee_account="CN01", syntax="UBL",
+    gross_minor=1_695, payable_minor=1_695, tax_breakdown=(),
+    payment_reference="RF18", payee_account="CN01", syntax="UBL",
 )  # fmt: skip
 
 

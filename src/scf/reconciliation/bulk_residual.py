@@ -37,8 +37,10 @@ class Residual:
         """All ways, the surest first. Returns how many rows each moved."""
         if self.text_key:
             self._normalised()
+        self._judge()
         for side in SIDES[1:]:
             self._near(side)
+        self._judge()
         self._combinations()
         counted = self.connection.execute("SELECT method, count(*) FROM moves GROUP BY 1 ORDER BY 1").fetchall()
         return {str(method): int(count) for method, count in counted}
@@ -65,15 +67,19 @@ class Residual:
             )
             self._apply(side, query, "normalised", 950)
 
+    def _judge(self) -> None:
+        """Temp table `state`: what the rule says of the open references as they stand now."""
+        cases = f"({cases_sql({name: f'open_{name}' for name in SIDES}, unique=False)})"
+        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE state AS {rule_sql(cases, self.terms)}")
+
     def _wanting(self, side: str) -> None:
         """Temp table `wanting`: orders that lack this side, with the amount and first day they wait for."""
         count = {"deliveries": "c.deliveries", "invoices": "c.invoices", "payments": "c.payments"}[side]
-        cases = f"({cases_sql({name: f'open_{name}' for name in SIDES}, unique=False)})"
         worth = "c.ordered_minor" if side != "payments" else "coalesce(c.owed_minor, c.ordered_minor)"
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE wanting AS SELECT c.order_reference AS k, c.party, c.currency, "
             f"{worth} AS amount_minor, coalesce(c.first_delivered_day, c.order_day) AS day "
-            f"FROM ({rule_sql(cases, self.terms)}) c WHERE c.orders > 0 AND {count} = 0 AND {worth} > 0"
+            f"FROM state c WHERE c.orders > 0 AND {count} = 0 AND {worth} > 0"
         )
 
     def _near(self, side: str) -> None:
@@ -121,17 +127,15 @@ class Residual:
         """
         if not self._both_have_parties("payments"):
             return
-        cases = f"({cases_sql({name: f'open_{name}' for name in SIDES}, unique=False)})"
-        judged = rule_sql(cases, self.terms)
         unpaid = self.connection.execute(
-            f"SELECT c.order_reference, c.party, coalesce(c.owed_minor, c.ordered_minor) FROM ({judged}) c "
+            "SELECT c.order_reference, c.party, coalesce(c.owed_minor, c.ordered_minor) FROM state c "
             "WHERE c.orders > 0 AND c.payments = 0 AND c.deliveries + c.invoices > 0 "
             "AND coalesce(c.owed_minor, c.ordered_minor) > 0 ORDER BY 1"
         ).fetchall()
         over = 1 << Reason.PAYMENT_DIFFERENCE
         payments = self.connection.execute(
             f"SELECT p.row_id, p.k, p.party, p.amount_minor, coalesce(c.owed_minor, 0), c.orders FROM open_payments p "
-            f"JOIN ({judged}) c ON c.order_reference = p.k WHERE c.payments = 1 AND c.payment_rows = 1 "
+            f"JOIN state c ON c.order_reference = p.k WHERE c.payments = 1 AND c.payment_rows = 1 "
             f"AND (c.orders = 0 OR (c.flags // {over} % 2 = 1 AND c.paid_minor > c.owed_minor)) ORDER BY p.row_id"
         ).fetchall()
         open_by_party: dict[str, dict[object, int]] = defaultdict(dict)
