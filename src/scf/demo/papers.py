@@ -95,7 +95,7 @@ def net_of(gross_minor: int) -> int:
 
 
 def logistics_event(order: str, step: str, at: int, *, quantity: int, goods: str, despatch: str) -> Paper:
-    """An EPCIS 2.0 document with one ObjectEvent: `shipping`, `arriving`, `receiving` or `inspecting`."""
+    """An EPCIS 2.0 document with one ObjectEvent: `shipping`, `receiving` or `inspecting`."""
     moment = datetime.fromtimestamp(at, BEIJING)
     event = epcis.object_event(
         time=moment,

@@ -172,7 +172,7 @@ class Story(Steps):
         self._import(bought, STEEL, Trust.T2)
         self._bill("INV-GR-42-1", order, first.amount_minor, 8, 40)
         papers = [
-            (self._event(order, "arriving", 8, "steel", 40, despatch), FAIRWAY, Trust.T3),
+            (self._event(order, "receiving", 8, "steel", 40, despatch), FAIRWAY, Trust.T3),
             (self._event(order, "inspecting", 8, "steel", 40, despatch), MEASURE, Trust.T3),
         ]
         self._stage("s1", account, 0, first.amount_minor, papers)
@@ -182,7 +182,7 @@ class Story(Steps):
         )
         self.play.at(13)
         papers = [
-            (self._event(order, "arriving", 13, "steel", 54, "DN-0042-2"), FAIRWAY, Trust.T3),
+            (self._event(order, "receiving", 13, "steel", 54, "DN-0042-2"), FAIRWAY, Trust.T3),
             (self._event(order, "inspecting", 13, "steel", 54, "DN-0042-2"), MEASURE, Trust.T3),
         ]
         arrived = total * 94 // 100 - first.amount_minor
