@@ -286,3 +286,13 @@ def test_a_live_stream_says_that_something_changed_and_ends_soon(act_as: As, mon
     assert answer.headers["content-type"].startswith("text/event-stream")
     assert "event: news" in answer.text and answer.text.count("event:") == 1
     assert act_as().get("/live").url.path == "/sign-in"
+
+
+@pytest.mark.parametrize(
+    "path",
+    ["/act/attest?account=x&stage=0", "/act/pass?note=zz", "/act/nothing", "/asks/x", "/evidence/zz", "/receivables/x"],
+)
+def test_a_broken_link_is_a_page_that_says_no_money_moved(path: str, act_as: As) -> None:
+    answer = act_as("fairway").get(path)
+    assert 400 <= answer.status_code < 500, answer.text
+    assert "No money moved" in answer.text

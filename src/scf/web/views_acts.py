@@ -18,6 +18,7 @@ from scf.api.access import Caller
 from scf.api.act_kinds import Ready, SignedAct
 from scf.api.messages import read_message, read_signatures
 from scf.api.views import Views
+from scf.financing.models import FinancingAsk
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
 from scf.parties.service import Role
@@ -27,6 +28,7 @@ from scf.store.evidence import Trust
 from scf.web.doors import PagesDoor, Signed
 from scf.web.forms import CLAUSES, FORMS, GENERAL_CLAUSE, HIDDEN, body_of
 from scf.web.pages import Pages, go
+from scf.web.views_home import shape_ask
 
 router = APIRouter()
 _CHARACTERS_A_SECOND = {"en": 60, "zh-CN": 20}
@@ -173,7 +175,9 @@ def _form_page(
         papers = reads.filed_by(session, caller.senders)
         views = Views(pages.app, session, caller)
         note = views.note(str(form["note"])) if form.get("note") else None
-        account = views.account(int(str(form["account"]))) if form.get("account") else None
+        account = views.account(_number(form["account"])) if form.get("account") else None
+        request_for_money = session.get(FinancingAsk, str(form["ask"])) if form.get("ask") else None
+        ask = shape_ask(views, request_for_money) if request_for_money else None
     currency = (note or {}).get("amount") or (account or {}).get("amount") or {"currency": "CNY"}
     choices = {
         str(role.name).lower(): [
@@ -195,6 +199,7 @@ def _form_page(
         papers=papers,
         note=note,
         account=account,
+        ask=ask,
         key=str(form.get("key") or new_reference("K")),
         problem=problem,
         back=_back(form),
@@ -257,6 +262,14 @@ def _read(shape: type[BaseModel], body: Mapping[str, Any]) -> Any:
         raise Problem("request_not_readable", place=place, reason=first["msg"]) from error
 
 
+def _number(text: object) -> int:
+    """The account number of a link. Raises Problem `address_unknown` for anything that is none."""
+    plain = str(text)
+    if not plain.isascii() or not plain.isdigit():
+        raise Problem("address_unknown", path=plain[:40])
+    return int(plain)
+
+
 def _clauses(act: str) -> tuple[str, ...]:
     return CLAUSES.get(act, (GENERAL_CLAUSE,))
 
@@ -267,6 +280,8 @@ def _known(name: str) -> None:
 
 
 def _back(form: FormData) -> str:
+    if form.get("ask"):
+        return f"/asks/{form['ask']}"
     if form.get("note"):
         return f"/notes/{form['note']}"
     if form.get("account"):
