@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import re
+
 from scf.kernel.clock import Clock
 from scf.kernel.problems import Problem
 from scf.ledger.protocol import Ledger
@@ -32,4 +34,4 @@ def open_ledger(setting: str, clock: Clock, *, chain_id: int | None = None, read
         from scf.ledger.rpc.engine import RpcLedger  # late: the embedded engine needs no HTTP
 
         return RpcLedger(place.split(","), clock, chain_id=chain_id)
-    raise Problem("ledger_unknown_engine", setting=setting)
+    raise Problem("ledger_unknown_engine", setting=re.sub(r"//[^/@]*@", "//", setting))  # without a password

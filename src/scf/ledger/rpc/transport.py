@@ -45,8 +45,9 @@ class HttpTransport:
     def __init__(self, url: str, *, timeout_s: float = 20.0) -> None:
         address = httpx.URL(url)
         self.name = f"{address.scheme}://{address.netloc.decode()}"  # without password, or key in the path
-        self._url = url
-        self._client = httpx.Client(timeout=httpx.Timeout(timeout_s, connect=3.0), trust_env=False)
+        self._url = address.copy_with(username="", password="")
+        auth = (address.username, address.password) if address.userinfo else None
+        self._client = httpx.Client(auth=auth, timeout=httpx.Timeout(timeout_s, connect=3.0), trust_env=False)
 
     def ask(self, requests: Sequence[Request]) -> list[Any]:
         """See `Transport.ask`."""
