@@ -105,7 +105,7 @@ def of_note(session: Session, parties: Parties, note_id: str) -> FailureView:
     sold = session.exec(
         select(Financing).where(col(Financing.note_id).in_(children)).order_by(col(Financing.note_id))
     ).all()
-    live = {one: queries.note(session, one.note_id) for one in sold}
+    live = {one.note_id: queries.note(session, one.note_id) for one in sold}
     return if_obligor_fails(
         NoteTerms(
             holder=parties.name_of(session, note.holder),
@@ -117,12 +117,12 @@ def of_note(session: Session, parties: Parties, note_id: str) -> FailureView:
                 SoldPart(
                     one.note_id,
                     parties.name_of(session, one.financier),
-                    live[one].amount_minor,
+                    live[one.note_id].amount_minor,
                     one.net_minor,
                     one.recourse,
                 )
                 for one in sold
-                if live[one].state != NoteState.RETURNED and live[one].amount_minor
+                if live[one.note_id].state != NoteState.RETURNED and live[one.note_id].amount_minor
             ),
             bought_from=parties.name_of(session, own.seller) if own else None,
             bought_net_minor=own.net_minor if own else 0,
