@@ -186,7 +186,7 @@ def _financing_locked(books: Batch, event: Event) -> None:
         parent_id,
         id=hex32(args["noteId"]),
         child_index=args["childIndex"],
-        evidence=hex32(args["quoteHash"]),
+        evidence=hex32(quote["evidence"]),
         holder=args["financier"],
         original_minor=quote["amount"],
         offer_until=quote["lockUntil"],
