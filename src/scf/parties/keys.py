@@ -11,6 +11,7 @@ import re
 import secrets
 from dataclasses import dataclass
 from pathlib import Path
+from typing import Any
 
 from eth_account import Account
 
@@ -55,9 +56,8 @@ class KeyRing:
         return sorted(path.stem for path in self._folder.glob("*.json"))
 
     def address(self, name: str) -> str:
-        """The address of a key, read without the passphrase. Raises Problem `unknown_key`."""
-        stored = json.loads(self._path(name).read_text(encoding="utf-8"))
-        return checksum(canonical("0x" + str(stored["address"]).removeprefix("0x")))
+        """The address of a key, read without the passphrase. Raises Problem `unknown_key` or `key_damaged`."""
+        return checksum(canonical("0x" + str(self._stored(name)["address"]).removeprefix("0x")))
 
     def make(self, name: str) -> KeyPair:
         """Make and store a new key. Raises Problem `key_exists` or `key_name_unfit`."""
@@ -81,14 +81,27 @@ class KeyRing:
         return key_pair(name, private)
 
     def get(self, name: str) -> KeyPair:
-        """Open a stored key. Raises Problem `unknown_key` or `wrong_passphrase`."""
+        """Open a stored key. Raises Problem `unknown_key`, `key_damaged` or `wrong_passphrase`."""
         return key_pair(name, self._open(name))
 
     def _open(self, name: str) -> bytes:
+        stored = self._stored(name)
         try:
-            return bytes(Account.decrypt(self._path(name).read_text(encoding="utf-8"), self._passphrase))
+            return bytes(Account.decrypt(stored, self._passphrase))
+        except (KeyError, TypeError, NotImplementedError) as error:
+            raise Problem("key_damaged", name=name) from error
         except ValueError as error:
             raise Problem("wrong_passphrase", name=name) from error
+
+    def _stored(self, name: str) -> dict[str, Any]:
+        path = self._path(name)
+        try:
+            stored = json.loads(path.read_text(encoding="utf-8"))
+        except ValueError as error:
+            raise Problem("key_damaged", name=name) from error
+        if not isinstance(stored, dict) or not isinstance(stored.get("address"), str):
+            raise Problem("key_damaged", name=name)
+        return stored
 
     def _path(self, name: str) -> Path:
         path = self._folder / f"{name}.json"
