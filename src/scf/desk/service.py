@@ -12,6 +12,7 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
+from eth_abi.abi import encode
 from sqlalchemy import Engine
 from sqlmodel import Session
 
@@ -19,12 +20,16 @@ from scf.kernel.clock import Clock
 from scf.kernel.problems import MoneyMoved, Problem
 from scf.ledger.contracts import Contracts, Event
 from scf.ledger.intents import digest, recover, sort_signatures, typed_data
-from scf.ledger.protocol import Ledger
+from scf.ledger.protocol import Ledger, Reverted
 from scf.ledger.relayer import Relayer
+from scf.ledger.signing import recover_digest
 from scf.ledger.types import Call, Header, Receipt
 from scf.store import commands
 from scf.store.projection import Followed, Projection
 from scf.store.session import transaction
+
+_VALID_SIGNATURE = bytes.fromhex("1626ba7e")
+"""Selector and answer of ERC-1271's isValidSignature(bytes32,bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -122,6 +127,27 @@ class Desk:
     def signer_of(self, contract: str, primary_type: str, message: Mapping[str, Any], signature: bytes) -> str:
         """The address whose key made `signature` over this act."""
         return recover(self.contracts, contract, primary_type, message, signature)
+
+    def require_signature(
+        self, contract: str, primary_type: str, message: Mapping[str, Any], key: str, signature: bytes
+    ) -> None:
+        """Check that `key`, a person's key or a contract account (ERC-1271), signed this act.
+
+        Raises Problem `signature_not_of_signer`.
+        """
+        signed = digest(self.contracts, contract, primary_type, message)
+        try:
+            if recover_digest(signed, signature) == key:
+                return
+        except Problem:
+            pass  # several signatures joined, for a contract account to judge
+        asked = _VALID_SIGNATURE + encode(["bytes32", "bytes"], [signed, signature])
+        try:
+            answer = self.ledger.call(Call(key, asked, "QuorumAccount", "isValidSignature"))
+        except Reverted:
+            answer = b""
+        if answer[:4] != _VALID_SIGNATURE:
+            raise Problem("signature_not_of_signer", act=primary_type, who=key)
 
     def relay(self, acts: Sequence[tuple[str, Call]], *, check: bool = True) -> list[Done]:
         """Send calls, each under its own reference and at most once ever, then book what they caused.

@@ -189,7 +189,10 @@ class FinancingDesk:
     def submit_quote(
         self, ask_id: str, message: Mapping[str, Any], signatures: Sequence[bytes], figures: Price
     ) -> QuoteOffer:
-        """Keep a signed quote for the asker to open. Raises Problem `quote_not_consistent` or `not_invited`."""
+        """Keep a signed quote for the asker to open.
+
+        Raises Problem `quote_not_consistent`, `not_invited` or `signature_not_of_signer`.
+        """
         terms = self.terms_text(figures, recourse=bool(message["recourse"]))
         shown = (figures.face_minor, figures.net_minor, figures.discount_minor, figures.fees_minor, figures.apr_ppm)
         if (*(message[name] for name in _FIGURES), hex_text(message["terms"])) != (*shown, _text_hash(terms)):
@@ -199,6 +202,9 @@ class FinancingDesk:
             ask = self._ask(session, ask_id)
             if message["financier"] not in ask.invited.split(","):
                 raise Problem("not_invited", who=self._parties.name_of(session, str(message["financier"])))
+            signature = self._desk.join_signatures("Receivables", "Quote", message, signatures)
+            key = self._parties.member(session, str(message["financier"])).key
+            self._desk.require_signature("Receivables", "Quote", message, key, signature)
             found = session.get(QuoteOffer, quote_hash)
             if found is None:
                 found = QuoteOffer(
@@ -206,7 +212,7 @@ class FinancingDesk:
                     ask_id=ask_id,
                     financier=str(message["financier"]),
                     message=json.dumps(plain(message), default=str),
-                    signature=self._desk.join_signatures("Receivables", "Quote", message, signatures),
+                    signature=signature,
                     price=json.dumps(asdict(figures), default=str),
                     net_minor=figures.net_minor,
                     apr_ppm=figures.apr_ppm,
