@@ -236,15 +236,21 @@ class RpcLedger:
         hashes = {n: self.header(n).hash for n in {receipt.block_number for receipt in found.values()}}
         return {key: receipt for key, receipt in found.items() if hashes[receipt.block_number] == receipt.block_hash}
 
-    def call(self, call: Call, *, sender: str | None = None, at: int | None = None) -> bytes:
-        """See `Ledger.call`. Without `at` the node answers at its newest block, time included."""
+    def call(
+        self, call: Call, *, sender: str | None = None, at: int | None = None, timestamp: int | None = None
+    ) -> bytes:
+        """See `Ledger.call`. Without `at` the node answers at its newest block, time included.
+
+        `timestamp` gives the call another time, on nodes that know block overrides.
+        """
         request: dict[str, Any] = {"data": "0x" + call.data.hex()}
         if call.to:
             request["to"] = call.to
         if sender:
             request["from"] = sender
+        overrides = [] if timestamp is None else [{}, {"time": quantity(timestamp)}]
         try:
-            return raw(self._nodes.ask("eth_call", request, "latest" if at is None else quantity(at)))
+            return raw(self._nodes.ask("eth_call", request, "latest" if at is None else quantity(at), *overrides))
         except RpcError as error:
             data = _revert_data(error)
             if data is None:

@@ -206,8 +206,9 @@ class SidecarLedger:
         return self._node.receipts(transaction_hashes)
 
     def call(self, call: Call, *, sender: str | None = None, at: int | None = None) -> bytes:
-        """See `Ledger.call`; only the newest state is there."""
-        return self._node.call(call, sender=sender, at=at)
+        """See `Ledger.call`; only the newest state is there, and without `at` the next block's time."""
+        timestamp = max(self._clock.now(), self._node.head().timestamp + 1) if at is None else None
+        return self._node.call(call, sender=sender, at=at, timestamp=timestamp)
 
     def logs(self, first: int, last: int, addresses: Collection[str] | None = None) -> Iterator[Log]:
         """See `Ledger.logs`."""
