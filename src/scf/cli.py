@@ -131,7 +131,7 @@ def _serve(data: Path, port: int) -> None:
             f"\nPages: http://127.0.0.1:{port}   API: http://127.0.0.1:{port}/api/v1/docs   Ctrl-C ends.",
             f"\n页面：http://127.0.0.1:{port}   接口：http://127.0.0.1:{port}/api/v1/docs   按 Ctrl-C 结束。",
         )
-        uvicorn.run(server, host="127.0.0.1", port=port, log_level="warning")
+        uvicorn.run(server, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
 
 
 @app.command("import")
@@ -249,6 +249,21 @@ def keys_make(name: str, data: Data = DEFAULT_DATA) -> None:
         raise Problem("passphrase_missing")
     made = KeyRing(data / "keys", passphrase).make(name)
     terminal.out.print(f"{made.name}\t{made.address}")
+
+
+@keys.command("token")
+def keys_token(
+    address: Annotated[str, typer.Argument(help="The member address the token acts for.")],
+    name: Annotated[str, typer.Argument(help="What the token is for.")],
+    data: Data = DEFAULT_DATA,
+    days: Annotated[int, typer.Option(min=1, max=366, help="How long it is good for.")] = 90,
+) -> None:
+    """Make an API token for a member; it is shown once and stored only as a hash."""
+    from scf.api.access import issue_token
+    from scf.app import Settings, open_app
+
+    with open_app(Settings.from_environment(data)) as installation:
+        terminal.out.print(issue_token(installation, address, name, days=days))
 
 
 @audit.command("export")

@@ -99,6 +99,8 @@ FIRMS = (
 """The cast, in the order of their organisation numbers. Every one is invented."""
 
 CORE_KEYS = ("core-maker", "core-checker")
+PROGRAMME_KEYS = ("programme-maker", "programme-checker")
+"""Keys of the programme in a run on a delivery list."""
 
 
 def firm(code: str) -> Firm:
@@ -138,10 +140,17 @@ def demo_signers(app: App, who: str) -> list[KeyPair]:
     """
     if who == app.fact("demo:core-account"):
         return [demo_key(name) for name in CORE_KEYS]
+    if who == app.fact("list:programme-account"):
+        return [demo_key(name) for name in PROGRAMME_KEYS]
     for row in FIRMS:
         for seat, _ in row.seats:
             if (row.code, seat) != (CORE, "account") and seat_key(row.code, seat).address == who:
                 return [seat_key(row.code, seat)]
+    with app.desk.session() as session:
+        name = app.parties.name_of(session, who)
+    for candidate in (f"vendor: {name}", f"site: {name}", name):  # firms of a delivery list
+        if demo_key(candidate).address == who:
+            return [demo_key(candidate)]
     raise Problem("unknown_participant", who=who)
 
 

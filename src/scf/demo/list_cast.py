@@ -6,6 +6,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
 from scf.app import OPERATOR_NAMES, App
+from scf.demo.cast import PROGRAMME_KEYS
 from scf.kernel.problems import Problem
 from scf.ledger.deploy import creation_code
 from scf.ledger.intents import quorum_digest
@@ -14,7 +15,6 @@ from scf.parties.service import Enrolment, Role
 
 T = TypeVar("T")
 PROGRAMME, BANK = "Programme", "Programme bank"
-PROGRAMME_KEYS = ("programme-maker", "programme-checker")
 LIMIT_MINOR = 10**13
 """The programme's limit: above everything the largest known list adds up to."""
 ENROL_AT_ONCE = 40
@@ -78,4 +78,5 @@ class ListCast:
         receipt = self._app.relayer.deploy("list:programme-account", creation_code("QuorumAccount", owners, 2))
         if receipt.contract_address is None:
             raise Problem("act_failed_on_ledger", act="deploy", reference="list:programme-account")
+        self._app.set_fact("list:programme-account", receipt.contract_address)
         return receipt.contract_address
