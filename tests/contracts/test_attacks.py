@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+import eth_abi
 import pytest
 from tests.contracts import signing
-from tests.contracts.chain import ROOT, Refused, Reverted, abi_of, functions_of
+from tests.contracts.chain import FUNDER, ROOT, Refused, Reverted, abi_of, functions_of, refusal
 from tests.contracts.sumtree import SumTree, join, leaf
 from tests.contracts.world import (
     BLACKLISTED,
@@ -324,3 +325,25 @@ def test_time_of_an_offer_cannot_outlive_the_debt(world: World) -> None:
     with refused("Receivables_Matured"):
         world.pass_on(root, "supplier 1", "supplier 2", 500, until=world.now + DAY)
     assert world.see("Receivables", "isReferenceUsed", member("bank"), ZERO) is False
+
+
+def test_after_a_fork_the_old_chains_signatures_are_void(world: World) -> None:
+    """Centrifuge C4 M-03: a cached domain separator outlived the chain id. The same code and storage on chain 2."""
+    pyrevm = pytest.importorskip("pyrevm")
+    here = world.addresses["Receivables"]
+    code = world.chain.evm.get_code(here)
+    fork = pyrevm.EVM(env=pyrevm.Env(cfg=pyrevm.CfgEnv(chain_id=2)), spec_id="SHANGHAI")
+    fork.insert_account_info(here, pyrevm.AccountInfo(code=code))
+    fork.set_block_env(pyrevm.BlockEnv(number=1, timestamp=world.now))
+    slot = signing.keccak(bytes(12) + bytes.fromhex(member("core")[2:]) + bytes(32))
+    fork.insert_account_storage(here, int.from_bytes(slot, "big"), world.see("Members", "wordOf", member("core")))
+    world.issue()
+    f = functions_of("Receivables")["issue"]
+    found = []
+    for chain_id in (world.chain.chain_id, 2):
+        digest = signing.digest("Receivables", chain_id, here, "Issue", world.issued)
+        data = f.selector + eth_abi.encode(f.inputs, (world.issued, signing.sign("core", digest)))
+        with pytest.raises(RuntimeError) as caught:
+            fork.message_call(FUNDER, here, data, gas=10_000_000)
+        found.append(refusal(bytes.fromhex(str(caught.value).split("output: 0x")[1].split(" ")[0].rstrip("}"))).name)
+    assert found == ["NotAuthorised", "ERC7943CannotTransact"]  # on chain 2 only the creditor is missing
