@@ -124,7 +124,7 @@ def test_no_misspelt_name_is_skipped_in_silence(optional_samples: Path | None) -
     for name, raw in corpus.seeds(optional_samples):
         if is_structured(name, raw) and judge(raw, name) == "read":
             tried += check_misspelt(name, raw, every=7 if len(raw) < 8_000 else 97)
-    assert tried > 100
+    assert tried > (100 if optional_samples else 15)
 
 
 @pytest.mark.slow
