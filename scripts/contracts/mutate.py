@@ -86,9 +86,11 @@ SILENT = re.compile(
     r"^\s*(//|/\*|\*|import|pragma|event|error|emit|using|contract|library|abstract|function|struct|\}|\{|$)"
 )
 STATEMENT = re.compile(r"^\s*(if \(.*\) (revert|_refuse)|_require|_use|_good|t\.\w+ -=|delete |_\w+\[.*\] = ).*;$")
-# Reviewed by hand: the change cannot be seen from outside. Text of the line -> reason.
+# Reviewed by hand: what no test can see. Start of the line -> why.
 EQUIVALENT = {
-    "if (_notes[noteId] != 0) revert Errors.Receivables_NoteExists(noteId);": None,
+    "if (_notes[noteId] != 0) revert Errors.Receivables_NoteExists": "two paths with one 192-bit hash; leaves aside",
+    "if (failed >> 64 != 0) revert Errors.Receivables_NoteExists": "two paths with one 192-bit hash",
+    "failed := or(failed, shl(64, sload(slot)))": "two paths with one 192-bit hash",
 }
 
 
@@ -182,7 +184,7 @@ def main() -> int:
     tally = {"killed": 0, "survived": 0, "same": 0, "broken": 0}
     with ThreadPoolExecutor(options.jobs) as pool:
         for mutant, verdict in zip(chosen, pool.map(lambda m: judge(m, compiler), chosen), strict=True):
-            if verdict == "survived" and mutant.before.strip() in EQUIVALENT:
+            if verdict == "survived" and mutant.before.strip().startswith(tuple(EQUIVALENT)):
                 verdict = "same"
             tally[verdict] += 1
             if options.progress:

@@ -991,3 +991,24 @@ def test_a_forced_transfer_between_rounds_keeps_its_place(world: World) -> None:
     again = world.force(twice, "judge", tag("order 3"))
     assert world.see("Receivables", "settledRoundsOf", again) == 1
     assert sum(e.args["principal"] for e in world.settle(receivable, 1, [again, root])) == 67
+
+
+def test_a_part_without_interest_is_shared_too(world: World) -> None:
+    root = world.accepted(face=100, least=1)
+    child = world.pass_on(root, "supplier 1", "supplier 2", 40)
+    world.accept(child, "supplier 2")
+    receivable = root >> 192
+    world.warp(world.terms(receivable)["maturity"])
+    for number, part in enumerate((50, 30, 20)):
+        world.pay(receivable, part)
+        paid = world.settle(receivable, number, [child, root])
+        assert [e.args["principal"] for e in paid] == [part * 4 // 10, part * 6 // 10]
+
+
+def test_full_payment_with_interest_pays_both(world: World) -> None:
+    root = world.accepted(face=100, least=1)
+    child = world.pass_on(root, "supplier 1", "supplier 2", 40)
+    world.accept(child, "supplier 2")
+    world.pay(root >> 192, 100, 10)
+    paid = world.settle(root >> 192, 0, [child, root])
+    assert [(e.args["principal"], e.args["interest"]) for e in paid] == [(40, 4), (60, 6)]
