@@ -22,8 +22,6 @@ from scf.financing.registry import SimulatedRegistry
 from scf.financing.service import FinancingDesk
 from scf.jobs.notices import Notices, channels_from
 from scf.jobs.service import Jobs
-from scf.jobs.notices import Notices, channels_from
-from scf.jobs.service import Jobs
 from scf.kernel.clock import Clock, SystemClock
 from scf.kernel.problems import Problem
 from scf.ledger.contracts import Contracts, Event
@@ -33,7 +31,6 @@ from scf.ledger.journal import Entry
 from scf.ledger.open import open_ledger
 from scf.ledger.protocol import Ledger
 from scf.ledger.relayer import Relayer
-from scf.parties.approvals import Approvals
 from scf.parties.approvals import Approvals
 from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.keys import KeyPair, KeyRing, demo_key
