@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
 
 from sqlmodel import Session, col, select
 
@@ -31,7 +30,7 @@ class YearBank:
         self.simulator = SimulatedBank(open_engine(f"sqlite:///{app.settings.data / 'bank.db'}"), clock, bic=BIC)
         self._gateway = SimulatedGateway(self.simulator)
         self.repayment = account_number_of("year repayment")
-        self._closings: dict[str, dict[date, int]] = {}
+        self._closings: dict[str, int] = {}
         self._read_statements = 0
 
     def open(self, capital_minor: int) -> None:
@@ -47,7 +46,7 @@ class YearBank:
 
     def open_locked(self, account_id: int, number: str, payees: Iterable[str]) -> None:
         """Open an account that pays only under its release reference and only to these payees."""
-        self.simulator.open_account(number, f"Entrusted {account_id}", CURRENCY, daily_statement=True)
+        self.simulator.open_account(number, f"Entrusted {account_id}", CURRENCY)
         self.simulator.lock_account(number, f"EA{account_id}", list(payees))
         with self._app.desk.session() as session:
             self._mirror(session, number, f"Entrusted {account_id}")
@@ -104,15 +103,18 @@ class YearBank:
             }
         return found
 
-    def closing_minor(self, session: Session, account: str, day: date) -> int | None:
-        """What the bank's own statement says was on an account at the end of a day; None without a statement."""
+    def closing_minor(self, session: Session, account: str) -> int | None:
+        """What the bank's newest statement says is on an account; None before its first one.
+
+        A statement comes for each day with a movement; on the days between, its closing balance stands.
+        """
         rows = session.exec(
             select(BankStatement).where(col(BankStatement.id) > self._read_statements).order_by(col(BankStatement.id))
         )
         for row in rows:
-            self._closings.setdefault(row.account, {})[row.last_day] = row.closing_minor
+            self._closings[row.account] = row.closing_minor
             self._read_statements = max(self._read_statements, row.id or 0)
-        return self._closings.get(account, {}).get(day)
+        return self._closings.get(account)
 
     def proved(self, session: Session, account: str) -> bool:
         """Whether all lines of an account add up from statement to statement."""

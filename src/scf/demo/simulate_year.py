@@ -37,10 +37,8 @@ from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
 
 RELAY_AT_ONCE = 300
-ISSUING_DAYS = 300
-"""Days of the year on which receivables are issued; what they promise falls due before or soon after its end."""
-FAILS_FROM_DAY = 160
-"""From this day on the last core enterprise promises what it will never pay."""
+FAILS_AFTER_PERCENT = 55
+"""From this share of the issuing days on the last core enterprise promises what it will never pay."""
 
 Terms = tuple[str, Actor, int, Fee, bool]
 """What a quote is asked for: ask, financier, yearly rate in ppm, fee, recourse."""
@@ -81,7 +79,9 @@ class Days:
 class Year:
     """One simulated year."""
 
-    def __init__(self, app: App, clock: VirtualClock, cast: YearCast, bank: YearBank, seed: int) -> None:
+    def __init__(
+        self, app: App, clock: VirtualClock, cast: YearCast, bank: YearBank, seed: int, *, issuing_days: int
+    ) -> None:
         self.app = app
         self.clock = clock
         self.cast = cast
@@ -94,6 +94,7 @@ class Year:
         self.locked = LockedMoney(self)
         self.halted: set[str] = set()
         self.start = today(clock)
+        self.issuing_days = issuing_days
 
     def run_day(self, day: date) -> None:
         """Everything of one day."""
@@ -102,7 +103,7 @@ class Year:
         working = self.app.maturity.calendar.is_business_day(day)
         if working:
             self._read_halts()
-            if number < ISSUING_DAYS:
+            if number < self.issuing_days:
                 self._issue(day, number)
             self._sell(day)
             self._pass_on(day)
@@ -131,7 +132,7 @@ class Year:
         for place, core in enumerate(self.cast.cores):
             if core.address in self.halted:
                 continue
-            is_failing = place == len(self.cast.cores) - 1 and number >= FAILS_FROM_DAY
+            is_failing = place == len(self.cast.cores) - 1 and number * 100 >= self.issuing_days * FAILS_AFTER_PERCENT
             for _ in range(self.random.choice((0, 1, 1, 2))):
                 creditor = self.random.choice(self.cast.tier(1))
                 face = self.random.randint(50_000_00, 500_000_00)
