@@ -150,4 +150,3 @@ def table(ours: dict[str, int], peers: dict[str, Any]) -> str:
         else:
             lines.append(f"{title:40}" + "".join(f"{row[c]:>20,}" for c in columns))
     return "\n".join(lines)
-
