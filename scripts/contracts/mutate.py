@@ -88,7 +88,6 @@ SILENT = re.compile(
 STATEMENT = re.compile(r"^\s*(if \(.*\) (revert|_refuse)|_require|_use|_good|t\.\w+ -=|delete |_\w+\[.*\] = ).*;$")
 # Reviewed by hand: what no test can see. Start of the line -> why.
 EQUIVALENT = {
-    "if (_notes[noteId] != 0) revert Errors.Receivables_NoteExists": "two paths with one 192-bit hash; leaves aside",
     "if (failed >> 64 != 0) revert Errors.Receivables_NoteExists": "two paths with one 192-bit hash",
     "failed := or(failed, shl(64, sload(slot)))": "two paths with one 192-bit hash",
 }

@@ -520,6 +520,16 @@ def test_what_a_mass_pass_may_commit(world: World) -> None:
     world.pass_mass(root, "supplier 1", tree.root, 2**17)
 
 
+def test_a_leaf_beyond_the_count_is_none(world: World) -> None:
+    root = world.accepted()
+    rows = crowd(7)
+    tree = SumTree([(member(n), a) for n, a in rows])
+    mass = world.pass_mass(root, "supplier 1", tree.root, 6)
+    with refused("Receivables_BadProof"):
+        world.materialise(mass, 6, *rows[6], tree.proof(6))
+    world.materialise(mass, 5, *rows[5], tree.proof(5))
+
+
 def test_a_root_that_overstates_its_sum_pays_no_leaf(world: World) -> None:
     root = world.accepted()
     rows = crowd()
