@@ -191,9 +191,7 @@ def open_app(settings: Settings, clock: Clock | None = None, *, read_only: bool 
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)
     create_schema(engine)
-    if settings.ledger_file and not settings.ledger_file.is_file() and _fact(engine, "contracts") is not None:
-        engine.dispose()
-        raise Problem("installation_ledger_missing", ledger=str(settings.ledger_file))
+    _check_ledger_file(settings, engine)
     ledger = open_ledger(settings.ledger_setting, clock, chain_id=settings.chain_id, read_only=read_only)
     try:
         contracts = _contracts(settings, engine, ledger)
@@ -205,6 +203,33 @@ def open_app(settings: Settings, clock: Clock | None = None, *, read_only: bool 
         engine.dispose()
         raise
     return app
+
+
+def set_up(settings: Settings, clock: Clock | None = None) -> Contracts:
+    """Make a real installation: keys of relayer and operators, ledger, contracts. A second call goes on from the first.
+
+    Raises Problem `passphrase_missing`, `installation_is_demo`, and what ledger and database raise.
+    """
+    if settings.demo:
+        raise Problem("installation_is_demo", folder=str(settings.data))
+    if not settings.passphrase:
+        raise Problem("passphrase_missing")
+    ring = KeyRing(settings.data / "keys", settings.passphrase)
+    for name in {"relayer", *OPERATOR_NAMES} - set(ring.names()):
+        ring.make(name)
+    engine = open_engine(settings.database_url)
+    try:
+        create_schema(engine)
+        _check_ledger_file(settings, engine)
+        ledger = open_ledger(settings.ledger_setting, clock or SystemClock(), chain_id=settings.chain_id)
+        try:
+            if _fact(engine, "contracts") is not None:
+                return _contracts(settings, engine, ledger)
+            return initialise(settings, engine, ledger, [ring.get(name) for name in OPERATOR_NAMES])
+        finally:
+            ledger.close()
+    finally:
+        engine.dispose()
 
 
 def rebuild_books(app: App, *, check: bool) -> tuple[list[Difference], int]:
@@ -256,6 +281,14 @@ def _contracts(settings: Settings, engine: Engine, ledger: Ledger) -> Contracts:
     if settings.ledger_file and ledger.head().number and not relayer.knows("deploy:Members"):
         raise Problem("installation_database_missing", ledger=str(settings.ledger_file))
     return initialise(settings, engine, ledger, [demo_key(name) for name in OPERATOR_NAMES])
+
+
+def _check_ledger_file(settings: Settings, engine: Engine) -> None:
+    """A ledger that was there and is gone is missed, not begun again."""
+    path = settings.ledger_file
+    if path is not None and not path.is_file() and _fact(engine, "contracts") is not None:
+        engine.dispose()
+        raise Problem("installation_ledger_missing", ledger=str(path))
 
 
 def _check_genesis(engine: Engine, ledger: Ledger) -> None:

@@ -1,4 +1,4 @@
-"""`scf ledger status|verify|export|import|backup` and `scf node`: the ledger as its operator sees it."""
+"""`scf ledger init|status|verify|export|import|backup` and `scf node`: the ledger as its operator sees it."""
 
 from __future__ import annotations
 
@@ -14,6 +14,21 @@ app = typer.Typer(no_args_is_help=True, help="The ledger: status, integrity, exp
 
 Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="SCF_DATA")]
 DEFAULT_DATA = Path("data")
+
+
+@app.command()
+def init(data: Data = DEFAULT_DATA) -> None:
+    """Make a real installation: keys under `SCF_PASSPHRASE`, ledger and contracts; again goes on where it stopped."""
+    from scf.app import OPERATOR_NAMES, Settings, set_up
+
+    contracts = set_up(Settings.from_environment(data))
+    for name, address in contracts.addresses.items():
+        terminal.out.print(f"{name:<18} {address}")
+    names = ", ".join(OPERATOR_NAMES)
+    terminal.say(
+        f"Ready. Any two of {names} act for the consortium: move each key to its own operator.",
+        f"已就绪。{names} 中任意两把密钥可代表联盟行事：请将各密钥交由各自的运营方保管。",
+    )
 
 
 @app.command()
