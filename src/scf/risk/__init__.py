@@ -1,0 +1,1 @@
+"""Floor 5: limits, exposure and early warning."""
