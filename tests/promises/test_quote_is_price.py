@@ -114,7 +114,9 @@ def test_every_cent_of_a_quote_is_named_and_rounded_once(
     assert -Fraction(1, 2) <= exact - made.discount_minor < Fraction(1, 2), "half a cent is rounded up"
 
 
-@pytest.mark.parametrize("field", ["net", "discount", "fees", "aprPpm", "amount", "terms", "recourse"])
+@pytest.mark.parametrize(
+    "field", ["net", "discount", "fees", "aprPpm", "amount", "terms", "recourse", "parentId", "lockUntil"]
+)
 def test_a_quote_whose_figures_are_others_than_those_shown_is_not_taken(
     holder: tuple[Installation, str], field: str
 ) -> None:
@@ -122,7 +124,7 @@ def test_a_quote_whose_figures_are_others_than_those_shown_is_not_taken(
     with at.app.desk.session() as session:
         ask = room.ask(session, root, 100_000_00, [at.who(HARBOUR), at.who(FARHILL)]).id
     quote, figures = room.prepare_quote(ask, at.who(HARBOUR), rate_ppm=50_000, paying_bank=at.who(CIVIC))
-    wrong = {"recourse": True, "terms": "0x" + "11" * 32}
+    wrong = {"recourse": True, "terms": "0x" + "11" * 32, "lockUntil": quote.message["lockUntil"] + 3600}
     other = {**quote.message, field: wrong[field] if field in wrong else quote.message[field] + 1}
     at.refused("quote_not_consistent", lambda: room.submit_quote(ask, other, at.sign(quote)[0], figures))
     assert room.submit_quote(ask, quote.message, at.sign(quote)[0], figures).net_minor == figures.net_minor

@@ -202,6 +202,10 @@ class FinancingDesk:
             ask = self._ask(session, ask_id)
             if message["financier"] not in ask.invited.split(","):
                 raise Problem("not_invited", who=self._parties.name_of(session, str(message["financier"])))
+            latest = ceil_hour(self._desk.clock.now() + LOCK_VALID_SECONDS)
+            about = (int(message["parentId"]), int(message["amount"]))
+            if about != (int(ask.note_id, 16), ask.amount_minor) or int(message["lockUntil"]) > latest:
+                raise Problem("quote_not_consistent")
             signature = self._desk.join_signatures("Receivables", "Quote", message, signatures)
             key = self._parties.member(session, str(message["financier"])).key
             self._desk.require_signature("Receivables", "Quote", message, key, signature)
