@@ -365,7 +365,6 @@ def process() -> Iterator[Callable[..., subprocess.CompletedProcess[str]]]:
     ("environment", "chinese"),
     [
         ({"LANG": "zh_CN.UTF-8"}, True),
-        ({"LANG": "C"}, False),
         ({"LANG": "zh_CN.UTF-8", "PYTHONIOENCODING": "ascii"}, None),
     ],
 )
