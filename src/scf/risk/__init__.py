@@ -1,1 +1,0 @@
-"""Floor 5: limits, exposure and early warning."""
