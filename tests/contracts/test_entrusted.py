@@ -131,6 +131,14 @@ def test_nobody_judges_in_its_own_cause(world: World) -> None:
         world.open(world.opening(payer=member("supplier 1")), payer="supplier 1")
 
 
+def test_eight_of_each_duty_are_allowed(world: World) -> None:
+    world.enrol_many([(f"witness {i}", 70 + i, ATTESTOR) for i in range(9)])
+    names = [member(f"witness {i}") for i in range(9)]
+    world.open(world.opening(attestors=names[:8]))
+    with refused("Entrusted_BadOpening"):
+        world.open(world.opening(attestors=names))
+
+
 def test_one_who_joined_the_payees_house_later_does_not_count(world: World, account: int) -> None:
     for house in (105, 101):
         world.enrol_many([("carrier", house, ATTESTOR)])

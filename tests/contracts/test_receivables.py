@@ -664,6 +664,8 @@ def test_financing_at_the_deepest_tier_and_of_an_offer(world: World) -> None:
         world.complete(note)
     world.freeze(note, False)
     world.complete(note)
+    with refused("Receivables_TooDeep"):
+        world.pass_on(note, "financier", "other financier", 500_00)
 
 
 # ---------------------------------------------------------------------- payment and settlement
@@ -983,7 +985,9 @@ def test_a_forced_transfer_takes_the_whole_note(world: World) -> None:
     world.pass_on(moved, "judge", "supplier 4", 500)
 
 
-def test_a_forced_transfer_between_rounds_keeps_its_place(world: World) -> None:
+@pytest.mark.parametrize("which", [0, 1])
+def test_a_forced_transfer_between_rounds_keeps_its_place(world: World, which: int) -> None:
+    """Two equal notes, one unit more for the smaller id: whichever is moved keeps what it had."""
     root = world.accepted(face=100, least=1)
     notes = [root, world.pass_on(root, "supplier 1", "supplier 2", 50)]
     world.accept(notes[1], "supplier 2")
@@ -992,16 +996,16 @@ def test_a_forced_transfer_between_rounds_keeps_its_place(world: World) -> None:
     left = dict.fromkeys(notes, 50)
     world.pay(receivable, 33, 0, (*cuts(left, 33), NO_CUT, 0))
     expected = shares(left, 33)
-    world.freeze(notes[1])
-    moved = world.force(notes[1], "judge")
+    moving, staying = notes[which], notes[1 - which]
+    world.freeze(moving)
+    moved = world.force(moving, "judge")
     twice = world.force(moved, "supplier 4")
-    paid = world.settle(receivable, 0, [twice, root])
-    assert [e.args["principal"] for e in paid] == [expected[notes[1]], expected[root]]
+    paid = world.settle(receivable, 0, [twice, staying])  # one after the other, so the cut alone decides
+    assert [e.args["principal"] for e in paid] == [expected[moving], expected[staying]]
     world.pay(receivable, 67)
     again = world.force(twice, "judge", tag("order 3"))
     assert world.see("Receivables", "settledRoundsOf", again) == 1
-    assert sum(e.args["principal"] for e in world.settle(receivable, 1, [again, root])) == 67
-
+    assert sum(e.args["principal"] for e in world.settle(receivable, 1, [again, staying])) == 67
 
 def test_a_part_without_interest_is_shared_too(world: World) -> None:
     root = world.accepted(face=100, least=1)
