@@ -6,8 +6,10 @@ from typing import Any
 
 from scf.kernel.money import currency
 from scf.ledger.contracts import Event
+from scf.ledger.hashing import keccak
 from scf.receivables.models import (
     Financing,
+    MassPass,
     Note,
     NoteHold,
     NoteState,
@@ -27,6 +29,11 @@ def hex32(value: int | bytes) -> str:
     """A 256-bit value as the books write it: 0x and 64 hex digits."""
     number = int.from_bytes(value, "big") if isinstance(value, bytes) else value
     return f"0x{number:064x}"
+
+
+def leaf_evidence(root: int, leaf: int) -> bytes:
+    """Evidence inside a materialised note's id: keccak256 of the committed root and the leaf's number, as ABI words."""
+    return keccak(root.to_bytes(32, "big") + leaf.to_bytes(32, "big"))
 
 
 def _issued(books: Batch, event: Event) -> None:
@@ -122,7 +129,7 @@ def _passed(books: Batch, event: Event) -> None:
 def _mass_passed(books: Batch, event: Event) -> None:
     args = event.args
     parent_id = hex32(args["parentId"])
-    _child(
+    mass = _child(
         books,
         event,
         parent_id,
@@ -134,18 +141,26 @@ def _mass_passed(books: Batch, event: Event) -> None:
         offer_until=args["offerUntil"],
         state=NoteState.MASS,
     )
+    books.insert(
+        MassPass,
+        mass_id=mass["id"],
+        receivable_id=mass["receivable_id"],
+        root=hex32(args["root"]),
+        recipients=args["count"],
+    )
 
 
 def _materialised(books: Batch, event: Event) -> None:
     args = event.args
     mass = books.require(Note, hex32(args["massId"]))
+    root = int(books.require(MassPass, mass["id"])["root"], 16)
     _child(
         books,
         event,
         mass["id"],
         id=hex32(args["noteId"]),
         child_index=args["leaf"],
-        evidence=mass["evidence"],
+        evidence=hex32(leaf_evidence(root, args["leaf"])),
         holder=args["to"],
         original_minor=args["amount"],
         offer_until=mass["offer_until"],

@@ -96,6 +96,17 @@ class Note(Book, table=True):
         return _FROZEN if self.frozen else _WORDS[NoteState(self.state)]
 
 
+class MassPass(Book, table=True):
+    """Books: a note's value committed to many recipients as the root of a Merkle sum tree (hash 192 bits, sum 64)."""
+
+    __tablename__ = "book_mass_pass"
+
+    mass_id: str = Field(primary_key=True, max_length=66)
+    receivable_id: int = Field(sa_type=BigInteger, index=True)
+    root: str = Field(max_length=66)
+    recipients: int
+
+
 class Payment(Book, table=True):
     """Books: one payment of an obligor as attested by its paying bank."""
 
