@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import ast
 import contextlib
 import json
 import os
@@ -214,6 +215,8 @@ def _revert_data(problem: Exception) -> bytes:
             return value
         if isinstance(value, str) and re.fullmatch(r"0x[0-9a-f]*", value):
             return bytes.fromhex(value[2:])
+        if isinstance(value, str) and value.startswith(("b'", 'b"')):  # eth-tester says the bytes as Python writes them
+            return bytes(ast.literal_eval(value))
     return b""
 
 
