@@ -89,6 +89,7 @@ STATEMENT = re.compile(r"^\s*(if \(.*\) (revert|_refuse)|_require|_use|_good|t\.
 # Reviewed by hand: what no test can see. Start of the line -> why.
 EQUIVALENT = {
     "if (failed >> 64 != 0) revert Errors.Receivables_NoteExists": "two paths with one 192-bit hash",
+    "if (upTo > highest) {": "of two equal statements either may be called the higher",
     "failed := or(failed, shl(64, sload(slot)))": "two paths with one 192-bit hash",
 }
 

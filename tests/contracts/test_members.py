@@ -142,6 +142,8 @@ def test_standing_and_halt_are_separate(world: World) -> None:
     assert mirror(world, "Receivables", "core") >> 224 == SUSPENDED
     world.standing("core", BLACKLISTED)
     assert world.see("Members", "wordOf", member("core")) >> 224 == BLACKLISTED
+    with refused("Members_NotHalted"):
+        world.quorum("Members", "cure", "Cure", (member("core"), tag(1)))
     with refused("Members_UnknownMember"):
         world.standing("a stranger", 1)
     for function, primary, extra in (
