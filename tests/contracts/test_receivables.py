@@ -1007,6 +1007,7 @@ def test_a_forced_transfer_between_rounds_keeps_its_place(world: World, which: i
     assert world.see("Receivables", "settledRoundsOf", again) == 1
     assert sum(e.args["principal"] for e in world.settle(receivable, 1, [again, staying])) == 67
 
+
 def test_a_part_without_interest_is_shared_too(world: World) -> None:
     root = world.accepted(face=100, least=1)
     child = world.pass_on(root, "supplier 1", "supplier 2", 40)
