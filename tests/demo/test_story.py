@@ -12,7 +12,6 @@ import sys
 import time
 from collections.abc import Iterator
 from pathlib import Path
-from threading import Timer
 
 import pytest
 from sqlalchemy import Engine, event
@@ -40,6 +39,8 @@ from scf.store.engine import open_engine
 from scf.store.projection import quarantine
 
 FACE = 1_000_000_00
+LINES_TOLD = 30
+"""The story says more lines than this, the last of them long before it ends."""
 
 
 def open_told(folder: Path) -> App:
@@ -211,29 +212,29 @@ def command(*arguments: str) -> list[str]:
     return [sys.executable, "-c", "from scf.cli import main; main()", *arguments]
 
 
-def tell_in_a_process(folder: Path, kill_after_seconds: float | None) -> int:
-    """Run `scf demo --no-serve`, killed some time after its first words; returns the exit code."""
+def tell_in_a_process(folder: Path, kill_after_lines: int | None, then_wait_seconds: float = 0.0) -> int:
+    """Run `scf demo --no-serve`, killed a moment after it has said so many lines; returns the exit code."""
     child = subprocess.Popen(
         command("demo", "--no-serve", "--data", str(folder)), stdout=subprocess.PIPE, stderr=subprocess.STDOUT
     )
     assert child.stdout is not None
-    first = child.stdout.readline() + child.stdout.readline()
-    timer = Timer(kill_after_seconds, child.kill) if kill_after_seconds is not None else None
-    if timer is not None:
-        timer.start()
-    rest = child.stdout.read()
+    said = b""
+    for count, line in enumerate(child.stdout, 1):
+        said += line
+        if count == kill_after_lines:
+            time.sleep(then_wait_seconds)
+            child.kill()
     child.stdout.close()
     code = child.wait()
-    if timer is not None:
-        timer.cancel()
-    assert b"Traceback" not in first + rest
+    assert b"Traceback" not in said
     return code
 
 
 def tell_killed(folder: Path, kills: int) -> None:
+    """Kill it after a line of its story, each time further on: never before it began, never after it ended."""
     dice = random.Random(kills)
-    codes = [tell_in_a_process(folder, dice.uniform(0.05, 8.0 / kills)) for _ in range(kills)]
-    assert -signal.SIGKILL in codes
+    for line in sorted(dice.sample(range(1, LINES_TOLD), kills)):
+        assert tell_in_a_process(folder, line, dice.uniform(0.0, 0.05)) == -signal.SIGKILL
     assert tell_in_a_process(folder, None) == 0
 
 
