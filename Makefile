@@ -46,6 +46,7 @@ contracts-check: setup-dev ## fail when the artifacts do not follow from the sou
 lock: ## pin the dependencies again, with hashes
 	uv pip compile pyproject.toml --extra build --generate-hashes --universal --python-version 3.11 --no-header -q -o requirements.txt
 	uv pip compile pyproject.toml --extra build --extra postgres --extra dev --generate-hashes --universal --python-version 3.11 --no-header -q -o requirements-dev.txt
+	sed -n 's/^spark = \["\(.*\)"\]$$/\1/p' pyproject.toml | uv pip compile - --generate-hashes --universal --python-version 3.11 --no-header -q -o requirements-spark.txt
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis
