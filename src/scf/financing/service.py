@@ -249,8 +249,11 @@ class FinancingDesk:
 
     # Accept ----------------------------------------------------------------------------------------------------------
 
-    def prepare_accept_quote(self, quote_hash: str) -> Prepared:
-        """Typed data with which the holder takes a quote: the hash of what was shown is part of what is signed."""
+    def prepare_accept_quote(self, quote_hash: str, *, reading: Mapping[str, Any] | None = None) -> Prepared:
+        """Typed data with which the holder takes a quote: the hash of what was shown is part of what is signed.
+
+        `reading` is the record of how it was read (text, language, times, sound); the text alone without it.
+        """
         with self._desk.session() as session:
             offer = self._offer(session, quote_hash)
             ask = self._ask(session, offer.ask_id)
@@ -262,7 +265,7 @@ class FinancingDesk:
             "FinanceAccept",
             {
                 "quoteHash": quote_hash,
-                "reading": _text_hash(text),
+                "reading": _text_hash(reading or text),
                 "deadline": self._desk.clock.now() + SIGNATURE_VALID_SECONDS,
             },
             signers=(ask.asker,),
@@ -441,6 +444,6 @@ class FinancingDesk:
         )
 
 
-def _text_hash(text: Mapping[str, str]) -> str:
+def _text_hash(text: Mapping[str, Any]) -> str:
     """What is signed for a text shown in both languages."""
     return "0x" + keccak(canonical_json(text)).hex()

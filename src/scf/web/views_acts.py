@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import hashlib
-import time
 from collections.abc import Mapping
 from typing import Any
 
@@ -14,7 +12,7 @@ from starlette.datastructures import FormData
 from starlette.responses import Response
 
 from scf.api import acts, office, reads
-from scf.api.access import Caller
+from scf.api.access import SESSION_SECONDS, Caller
 from scf.api.act_kinds import Ready, SignedAct
 from scf.api.messages import read_message, read_signatures
 from scf.api.views import Views
@@ -22,17 +20,24 @@ from scf.financing.models import FinancingAsk
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
 from scf.parties.service import Role
-from scf.store import evidence
-from scf.store.commands import canonical_json
-from scf.store.evidence import Trust
 from scf.web.doors import PagesDoor, Signed
-from scf.web.forms import CLAUSES, FORMS, GENERAL_CLAUSE, HIDDEN, body_of
+from scf.web.forms import FORMS, HIDDEN, body_of
 from scf.web.pages import Pages, go
+from scf.web.reading import (
+    SIGNS_READING,
+    check_read,
+    clauses_of,
+    keep_reading,
+    missing_boxes,
+    record_of,
+    seconds_to_read,
+    with_reading,
+)
 from scf.web.views_home import shape_ask
 
 router = APIRouter()
-_CHARACTERS_A_SECOND = {"en": 60, "zh-CN": 20}
-_CONFIRM_SECONDS = 2 * 3600
+_CONFIRM_SECONDS = SESSION_SECONDS
+"""A confirmation page lasts as long as the session: nobody is hurried while reading."""
 
 
 @router.get("/act/{name}")
@@ -86,23 +91,31 @@ def _confirmed(request: Request, pages: Pages, caller: Caller, form: FormData) -
     if kept is None or kept.get("caller") != caller.address:
         raise Problem("confirmation_expired")
     content: dict[str, Any] = dict(kept)
+    act, key, demo = acts.SIGNED[content["act"]], str(content["key"]), pages.app.settings.demo
     try:
-        _check_reading(request, pages, content, form)
-    except Problem as problem:
-        return _show_confirm(request, pages, caller, content, sealed, problem)
-    act, key = acts.SIGNED[content["act"]], str(content["key"])
-    request_body = {"act": act.name, "digest": content["kept"]["digest"]}
+        if "read" not in content:
+            check_read(content, form, float(request.app.state.reading_speed))
+            content["read"] = record_of(content, form, caller)
+            if not demo and act.name in SIGNS_READING:  # the signature covers how it was read, so it comes after it
+                content["kept"] = with_reading(pages.app, content, content["read"])
+                return _show_confirm(request, pages, caller, content, pages.sessions.seal(content), None)
+        request_body = {"act": act.name, "digest": content["asked"]}
 
-    def work(plan: dict[str, Any]) -> Mapping[str, Any]:
-        if pages.app.settings.demo:
-            return office.send_stored(pages.app, caller, act, content["kept"], key)
-        return _send_signed(pages, caller, act, content["kept"], form, key)
+        def plan() -> Mapping[str, Any]:
+            signed = with_reading(pages.app, content, content["read"]) if demo else content["kept"]
+            keep_reading(pages.app, caller, content["read"], signed)
+            return signed
 
-    try:
-        _keep_reading(pages, caller, content, request)
-        reply = office.carry_out(pages.app, caller, key, request_body, work)
+        def work(plan: dict[str, Any]) -> Mapping[str, Any]:
+            if demo:
+                return office.send_stored(pages.app, caller, act, plan, key)
+            return _send_signed(pages, caller, act, plan, form, key)
+
+        reply = office.carry_out(pages.app, caller, key, request_body, work, plan=plan)
     except Problem as problem:
-        return _show_confirm(request, pages, caller, content, sealed, problem)
+        if "read" not in kept:
+            content.pop("read", None)
+        return _show_confirm(request, pages, caller, content, sealed, problem, form)
     return go(_target(reply, str(content["back"])), done=act.name)
 
 
@@ -126,6 +139,7 @@ def _confirm_page(request: Request, pages: Pages, caller: Caller, name: str, for
         "back": _back(form),
         "summary": ready.prepared.summary,
         "kept": office.stored(ready),
+        "asked": ready.prepared.digest.hex(),
         "price": _price(pages, ready, form),
         "language": pages.language(request),
     }
@@ -143,11 +157,18 @@ def _price(pages: Pages, ready: Ready, form: FormData) -> dict[str, Any] | None:
 
 
 def _show_confirm(
-    request: Request, pages: Pages, caller: Caller, content: Mapping[str, Any], sealed: str, problem: Problem | None
+    request: Request,
+    pages: Pages,
+    caller: Caller,
+    content: Mapping[str, Any],
+    sealed: str,
+    problem: Problem | None,
+    form: FormData | None = None,
 ) -> Response:
     with pages.app.reading() as session:
         names = pages.app.parties.names(session)
     kept = content["kept"]
+    clauses = clauses_of(str(content["act"]), str(content["language"]))
     return pages.render(
         request,
         "confirm.html",
@@ -155,7 +176,10 @@ def _show_confirm(
         status=problem.status if problem else 200,
         act=content["act"],
         summary=content["summary"],
-        clauses=_clauses(str(content["act"])),
+        clauses=clauses,
+        ticked=missing_boxes(clauses, form),
+        was_read="read" in content,
+        signs_here=not pages.app.settings.demo and ("read" in content or content["act"] not in SIGNS_READING),
         fields=list(kept["message"].items()),
         digest=kept["digest"],
         signers=[names.get(who, who) for who in kept["signers"]],
@@ -163,7 +187,7 @@ def _show_confirm(
         sealed=sealed,
         back=content["back"],
         problem=problem,
-        needed=_seconds_to_read(request, pages, content),
+        needed=seconds_to_read(content, float(request.app.state.reading_speed)),
     )
 
 
@@ -206,52 +230,6 @@ def _form_page(
     )
 
 
-def _check_reading(request: Request, pages: Pages, content: Mapping[str, Any], form: FormData) -> None:
-    clauses = _clauses(str(content["act"]))
-    missing = sum(not form.get(f"clause_{place}") for place in range(len(clauses)))
-    if missing:
-        raise Problem("clauses_not_confirmed", missing=missing)
-    given, needed = time.time() - float(content["at"]), _seconds_to_read(request, pages, content)
-    if given < needed:
-        raise Problem("confirmed_too_fast", given=int(given), needed=needed)
-
-
-def _seconds_to_read(request: Request, pages: Pages, content: Mapping[str, Any]) -> int:
-    language = str(content["language"])
-    text = content["summary"].get(language, "") + "".join(
-        pages.gettext(request, clause) for clause in _clauses(str(content["act"]))
-    )
-    return int(len(text) / _CHARACTERS_A_SECOND[language] / float(request.app.state.reading_speed))
-
-
-def _keep_reading(pages: Pages, caller: Caller, content: Mapping[str, Any], request: Request) -> None:
-    """File what was shown and confirmed, in which language and for how long, as evidence of the reading."""
-    language = str(content["language"])
-    text = [content["summary"][language], *(pages.gettext(request, item) for item in _clauses(str(content["act"])))]
-    record = {
-        "act": content["act"],
-        "by": caller.address,
-        "language": language,
-        "text_sha256": hashlib.sha256("\n".join(text).encode()).hexdigest(),
-        "text": text,
-        "signed_digest": content["kept"]["digest"],
-        "shown_at": content["at"],
-        "read_seconds": int(time.time() - float(content["at"])),
-        "sound_played": False,
-    }
-    with pages.app.desk.session() as session:
-        evidence.record(
-            session,
-            canonical_json(record),
-            kind="reading",
-            source="pages",
-            sender=caller.name,
-            trust=Trust.T0,
-            received_at=pages.app.clock.now(),
-            name=f"reading-{content['kept']['digest'][:12]}.json",
-        )
-
-
 def _read(shape: type[BaseModel], body: Mapping[str, Any]) -> Any:
     """The request of a form. Raises Problem `request_not_readable` naming the first field that does not fit."""
     try:
@@ -268,10 +246,6 @@ def _number(text: object) -> int:
     if not plain.isascii() or not plain.isdigit():
         raise Problem("address_unknown", path=plain[:40])
     return int(plain)
-
-
-def _clauses(act: str) -> tuple[str, ...]:
-    return CLAUSES.get(act, (GENERAL_CLAUSE,))
 
 
 def _known(name: str) -> None:
