@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import json
 import smtplib
-from collections.abc import Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass
 from email.message import EmailMessage
 from typing import Protocol
 
 import httpx
+import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
@@ -126,6 +127,30 @@ class Notices:
         if unread:
             query = query.where(col(Notice.read_at).is_(None))
         return session.exec(query.order_by(col(Notice.made_at).desc(), col(Notice.key)).limit(limit)).all()
+
+    def of_firm(
+        self, session: Session, recipients: Collection[str], *, unread: bool = False, limit: int = 100
+    ) -> Sequence[Notice]:
+        """The notices of all seats of a firm: those nobody read first, newest first."""
+        query = select(Notice).where(col(Notice.recipient).in_(recipients))
+        if unread:
+            query = query.where(col(Notice.read_at).is_(None))
+        order = (col(Notice.read_at).is_not(None), col(Notice.made_at).desc(), col(Notice.key))
+        return session.exec(query.order_by(*order).limit(limit)).all()
+
+    def count_unread(self, session: Session, recipients: Collection[str]) -> int:
+        """How many notices of these members nobody has read."""
+        query = select(sa.func.count()).select_from(Notice)
+        return session.exec(query.where(col(Notice.recipient).in_(recipients), col(Notice.read_at).is_(None))).one()
+
+    def count(self, session: Session) -> int:
+        """How many notices there are in all; it grows whenever anybody is told anything."""
+        return session.exec(select(sa.func.count()).select_from(Notice)).one()
+
+    def read_all(self, session: Session, recipients: Collection[str]) -> int:
+        """Mark every notice of these members as read; returns how many were not."""
+        query = sa.update(Notice).where(col(Notice.recipient).in_(recipients), col(Notice.read_at).is_(None))
+        return int(session.exec(query.values(read_at=self._clock.now())).rowcount)
 
     def read(self, session: Session, key: str, recipient: str) -> None:
         """Mark a member's own notice as read. Raises Problem `unknown_notice`."""

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import datetime
 from importlib import resources
 from typing import Any
 
@@ -15,12 +16,13 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 from scf.api.access import Caller, Sessions, current, same_origin
 from scf.api.language import language_of
 from scf.app import App
-from scf.kernel.dates import day_of
+from scf.kernel.dates import BEIJING, day_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.parties.service import Role
 from scf.web import words
 from scf.web.i18n import translations
+from scf.web.navigation import places_of
 
 DEFAULT_LANGUAGE = "zh-CN"
 
@@ -71,9 +73,16 @@ class Pages:
             "today": day_of(self.app.clock.now()).isoformat(),
             "problem": None,
             "static": static_path,
+            "places": places_of(caller),
+            "unread": self.unread(caller) if caller else 0,
         }
         html = environment.get_template(template).render({**shared, **context})
         return HTMLResponse(html, status_code=status, headers={"Content-Language": language})
+
+    def unread(self, caller: Caller) -> int:
+        """How many notices of the caller's firm nobody has read."""
+        with self.app.reading() as session:
+            return self.app.notices.count_unread(session, caller.addresses)
 
     def problem(self, request: Request, problem: Problem, caller: Caller | None = None) -> HTMLResponse:
         """A refusal as a page: what happened to the money first."""
@@ -119,6 +128,7 @@ def _environment(language: str) -> Environment:
     environment.filters.update(
         money=_money,
         day=lambda moment: str(moment)[:10] if moment else "—",
+        minute=_minute,
         text=lambda sentence: (sentence or {}).get(language, ""),
         short=lambda code: str(code).removeprefix("0x")[-8:],
         state=word("STATES"),
@@ -132,6 +142,13 @@ def _environment(language: str) -> Environment:
         svg=Markup,
     )
     return environment
+
+
+def _minute(moment: str | None) -> str:
+    """A moment as the wall clock in Beijing shows it."""
+    if not moment:
+        return "—"
+    return datetime.fromisoformat(moment).astimezone(BEIJING).strftime("%Y-%m-%d %H:%M")
 
 
 def _money(value: Mapping[str, str] | None) -> str:

@@ -19,7 +19,16 @@ from scf.api.application import DEMO_BANNER, create_api
 from scf.api.problems import problem_of
 from scf.app import App
 from scf.kernel.problems import Problem
-from scf.web import views_acts, views_finance, views_home, views_live, views_oversight, views_records, views_sign_in
+from scf.web import (
+    views_acts,
+    views_finance,
+    views_home,
+    views_live,
+    views_notices,
+    views_oversight,
+    views_records,
+    views_sign_in,
+)
 from scf.web.pages import Pages, SignInFirst
 
 CONTENT_SECURITY_POLICY = "; ".join(
@@ -60,7 +69,16 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
     server.add_middleware(GZipMiddleware, minimum_size=1024)
     server.mount("/api/v1", create_api(app, sessions))
     server.mount("/static", StaticFiles(directory=Path(str(resources.files("scf.web").joinpath("static")))))
-    rooms = (views_sign_in, views_home, views_live, views_records, views_acts, views_finance, views_oversight)
+    rooms = (
+        views_sign_in,
+        views_home,
+        views_live,
+        views_notices,
+        views_records,
+        views_acts,
+        views_finance,
+        views_oversight,
+    )
     for module in rooms:
         server.include_router(module.router)
     _answer_errors(server)

@@ -21,7 +21,7 @@ _LOOK_SECONDS = 1.0
 
 @router.get("/live")
 async def live(request: Request, pages: PagesDoor, caller: Signed, seen: str = "") -> Response:
-    """One event whenever ledger or evidence grew; its id says what the browser has seen."""
+    """One event whenever ledger, evidence or notices grew; its id says what the browser has seen."""
     last = request.headers.get("last-event-id") or seen
     return StreamingResponse(
         _events(request, pages.app, last), media_type="text/event-stream", headers={"X-Accel-Buffering": "no"}
@@ -42,6 +42,6 @@ async def _events(request: Request, app: App, last: str) -> AsyncIterator[str]:
 
 
 def _mark(app: App) -> str:
-    """Where ledger and evidence stand; reveals nothing but that they grew."""
+    """Where ledger, evidence and notices stand; reveals nothing but that they grew."""
     with app.reading() as session:
-        return f"{app.desk.head().number}-{evidence.size(session)}"
+        return f"{app.desk.head().number}-{evidence.size(session)}-{app.notices.count(session)}"
