@@ -14,7 +14,11 @@ Start = Callable[..., Visit]
 
 ROLES: dict[str, tuple[str, str, tuple[str, ...]]] = {
     "core enterprise": (CORE, "account", ("/", "/receivables", "{receivable}", "/act/issue", "/documents")),
-    "supplier": (LOTUS, "account", ("/", "{receivable}", "/act/ask?note={lotus}", "/act/pass?note={lotus}", "{ask}")),
+    "supplier": (
+        LOTUS,
+        "account",
+        ("/", "{receivable}", "/early?note={lotus}", "/act/ask?note={lotus}", "/act/pass?note={lotus}", "{ask}"),
+    ),
     "far supplier": (STONE, "account", ("/", "{offered}", "/act/accept?note={offered_id}", "{receivable}")),
     "financier": ("harbour", "account", ("/", "{ask}", "/act/quote?ask={ask_id}&currency=CNY", "{financed}")),
     "bank": ("civic", "account", ("/", "{account}", "/entrusted")),

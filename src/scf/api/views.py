@@ -200,13 +200,14 @@ class Views:
             }
         if note.state == NoteState.OFFERED:
             return {
-                "en": f"{holder or 'The recipient'} has to accept or refuse until {until}.",
-                "zh-CN": f"等待{holder or '接收方'}在 {until} 前签收或拒收。",
+                "en": f"{holder or 'The recipient'} has to accept or refuse until {until}; offered on {since}.",
+                "zh-CN": f"自 {since} 起等待{holder or '接收方'}签收或拒收，最迟 {until}。",
             }
         if note.state == NoteState.LOCKED:
             return {
-                "en": f"The paying bank has to confirm the payment until {until}, or the note goes back.",
-                "zh-CN": f"等待付款银行在 {until} 前确认付款，否则凭证退回。",
+                "en": f"The paying bank has to confirm the payment until {until}, or the note goes back; "
+                f"locked on {since}.",
+                "zh-CN": f"自 {since} 起等待付款银行确认付款，{until} 前未付则凭证退回。",
             }
         if note.state == NoteState.RETURNED:
             return {"en": f"Went back to its giver on {since}.", "zh-CN": f"已于 {since} 退回给付方。"}
@@ -214,7 +215,10 @@ class Views:
             return {"en": f"Paid on {since}.", "zh-CN": f"已于 {since} 兑付。"}
         if row.maturity < self.app.clock.now():
             return {"en": f"{payer} is overdue since {day}.", "zh-CN": f"{payer} 自 {day} 起逾期未付。"}
-        return {"en": f"{payer} has to pay on {day}.", "zh-CN": f"{payer} 应于 {day} 付款。"}
+        return {
+            "en": f"{payer} has to pay on {day}; held since {since}.",
+            "zh-CN": f"{payer}应于 {day} 付款；自 {since} 起持有。",
+        }
 
     # Entrusted accounts -----------------------------------------------------------------------------------------------
 

@@ -302,7 +302,10 @@ class Receivables:
         if row.state == "live" and row.maturity < self._desk.clock.now():
             return {"en": f"{obligor} is overdue since {day}.", "zh-CN": f"{obligor} 自 {day} 起逾期未付。"}
         if row.state == "live":
-            return {"en": f"{obligor} has to pay on {day}.", "zh-CN": f"{obligor} 应于 {day} 付款。"}
+            return {
+                "en": f"{obligor} has to pay on {day}; accepted on {since}.",
+                "zh-CN": f"{obligor}应于 {day} 付款；{since} 已签收。",
+            }
         if row.state == "cancelled":
             return {
                 "en": f"Cancelled on {since}; the cash claim stays.",

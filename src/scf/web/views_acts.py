@@ -20,6 +20,7 @@ from scf.financing.models import FinancingAsk
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
 from scf.parties.service import Role
+from scf.web.claims import shape_ask
 from scf.web.doors import PagesDoor, Signed
 from scf.web.forms import FORMS, HIDDEN, body_of
 from scf.web.pages import Pages, go
@@ -33,7 +34,6 @@ from scf.web.reading import (
     seconds_to_read,
     with_reading,
 )
-from scf.web.views_home import shape_ask
 
 router = APIRouter()
 _CONFIRM_SECONDS = SESSION_SECONDS

@@ -5,20 +5,19 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter, Request
-from sqlmodel import Session, col, or_, select
+from sqlmodel import col, or_, select
 from starlette.responses import Response
 
 from scf.api import exceptions, reads
 from scf.api.routes_records import status_of
 from scf.api.shapes import amount
 from scf.api.views import Views
-from scf.financing.models import FinancingAsk, QuoteOffer
-from scf.kernel.dates import day_of
 from scf.kernel.problems import Problem
 from scf.kernel.sentences import catalogue
 from scf.parties.service import Role
 from scf.receivables import queries
 from scf.receivables.models import Financing, NoteState
+from scf.web.claims import claims_of, shape_ask
 from scf.web.doors import PagesDoor, Signed
 from scf.web.svg.bars import bar
 from scf.web.tasks import tasks_of
@@ -76,50 +75,6 @@ def debt_of(views: Views) -> dict[str, Any]:
         "next": rows[0] if rows else None,
         "halted": member.halted,
     }
-
-
-def claims_of(views: Views) -> dict[str, Any]:
-    """What a supplier holds: the sums that can be turned into money now, by currency, and what comes next."""
-    session, caller = views.session, views.caller
-    shown = [views.note(note.id) for note in reads.held_by(session, caller.addresses, limit=_ROWS)]
-    offered = [views.note(note.id) for note in reads.offered_to(session, caller.addresses, limit=_ROWS)]
-    sums = reads.held_sums(session, caller.addresses)
-    return {
-        "available": [amount(minor, code) for code, minor in sorted(sums.items())],
-        "held": shown,
-        "next": shown[0] if shown else None,
-        "offered": offered,
-        "asks": asks_of(views),
-    }
-
-
-def asks_of(views: Views) -> list[dict[str, Any]]:
-    """The caller's requests for money with how many firm prices came."""
-    query = select(FinancingAsk).where(col(FinancingAsk.asker).in_(views.caller.addresses))
-    rows = views.session.exec(query.order_by(col(FinancingAsk.asked_at).desc()).limit(20)).all()
-    return [shape_ask(views, row) for row in rows]
-
-
-def shape_ask(views: Views, row: FinancingAsk) -> dict[str, Any]:
-    """One request for money as pages show it."""
-    note = views.note(row.note_id)
-    code = queries.receivable(views.session, note["receivable"]).currency
-    taken = taken_quote(views.session, row.id)
-    return {
-        "id": row.id,
-        "note": note,
-        "amount": amount(row.amount_minor, code),
-        "asked_on": day_of(row.asked_at).isoformat(),
-        "quotes": len(views.app.financing.quotes(views.session, row.id)),
-        "taken": taken,
-        "mine": row.asker in views.caller.addresses,
-    }
-
-
-def taken_quote(session: Session, ask_id: str) -> str | None:
-    """The quote of an ask that was accepted, if any."""
-    hashes = select(QuoteOffer.quote_hash).where(QuoteOffer.ask_id == ask_id)
-    return session.exec(select(Financing.quote_hash).where(col(Financing.quote_hash).in_(hashes))).first()
 
 
 def book_of(views: Views) -> dict[str, Any]:
