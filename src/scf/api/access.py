@@ -70,17 +70,24 @@ class Caller:
 
 
 def caller_at(app: App, session: Session, address: str) -> Caller:
-    """The caller behind a member address. Raises Problem `unknown_participant`."""
+    """The caller behind an address: a member, or a person who acts for one. Raises Problem `unknown_participant`."""
     member, seat = session.get(Member, address), session.get(Seat, address)
-    if member is None or seat is None:
+    if seat is None:
         raise Problem("unknown_participant", who=address)
+    if member is None:
+        found = next((one for one in app.parties.people(session) if one.address == address), None)
+        if found is None:
+            raise Problem("unknown_participant", who=address)
+        roles = found.roles
+    else:
+        roles = Role(member.roles)
     siblings = session.exec(select(Seat.address).where(Seat.organisation_id == seat.organisation_id)).all()
     return Caller(
         address=address,
         organisation_id=seat.organisation_id,
         name=app.parties.name_of(session, address),
         duty=seat.duty,
-        roles=Role(member.roles),
+        roles=roles,
         addresses=frozenset(siblings),
     )
 

@@ -9,6 +9,7 @@ from scf.kernel.identifiers import make_uscc
 from scf.kernel.problems import Problem
 from scf.ledger.deploy import creation_code
 from scf.ledger.intents import quorum_digest
+from scf.parties.approvals import Delegation
 from scf.parties.keys import KeyPair, demo_key
 from scf.parties.service import Enrolment, Role
 
@@ -99,6 +100,8 @@ FIRMS = (
 """The cast, in the order of their organisation numbers. Every one is invented."""
 
 CORE_KEYS = ("core-maker", "core-checker")
+CHECKED_ACTS = ("issue", "accept_many")
+DELEGATION_SECONDS = 5 * 366 * 86_400
 PROGRAMME_KEYS = ("programme-maker", "programme-checker")
 """Keys of the programme in a run on a delivery list."""
 
@@ -140,6 +143,9 @@ def demo_signers(app: App, who: str) -> list[KeyPair]:
     """
     if who == app.fact("demo:core-account"):
         return [demo_key(name) for name in CORE_KEYS]
+    for name in CORE_KEYS:
+        if demo_key(name).address == who:
+            return [demo_key(name)]
     if who == app.fact("list:programme-account"):
         return [demo_key(name) for name in PROGRAMME_KEYS]
     for row in FIRMS:
@@ -178,8 +184,29 @@ def enrol_cast(app: App) -> None:
                         paying_bank=bank if obligor else None,
                     )
                 )
+    _seat_people(app)
     if app.desk.sent("demo:enrol") is not None:
         return
     prepared = app.parties.prepare_enrolment(enrolments)
     signatures = quorum_digest([demo_key(name).private for name in OPERATOR_NAMES[:2]], prepared.digest)
     app.desk.relay([("demo:enrol", app.parties.enrolment_call(prepared.message, signatures))])
+
+
+def _seat_people(app: App) -> None:
+    """The core enterprise's maker and checker, with what the checker may check alone of what a maker made."""
+    limit_minor, code = firm(CORE).limit_minor, "CNY"
+    with app.desk.session() as session:
+        for name in CORE_KEYS:
+            app.parties.seat(session, demo_key(name).address, 1, name.removeprefix("core-"))
+        checker = demo_key(CORE_KEYS[1]).address
+        for act in CHECKED_ACTS:
+            if session.get(Delegation, (checker, act)) is None:
+                app.approvals.delegate(
+                    session,
+                    checker,
+                    act=act,
+                    limit_minor=limit_minor,
+                    valid_until=app.clock.now() + DELEGATION_SECONDS,
+                    given_by=address(app, CORE),
+                    currency=code,
+                )

@@ -152,6 +152,25 @@ class Parties:
             for member, seat, organisation in rows
         ]
 
+    def people(self, session: Session) -> list[Participant]:
+        """People with a key of their own who act for a firm as maker or checker without being members themselves.
+
+        They see what their firm's account sees, and no act stands by their key alone.
+        """
+        accounts = {item.organisation_id: item.roles for item in self.participants(session) if item.duty == "account"}
+        members = select(Member.address)
+        rows = session.exec(
+            select(Seat, Organisation)
+            .join(Organisation, col(Organisation.id) == col(Seat.organisation_id))
+            .where(col(Seat.address).not_in(members))
+            .order_by(col(Organisation.id), col(Seat.duty))
+        )
+        return [
+            Participant(seat.address, firm.id, firm.name, accounts[firm.id], seat.duty)
+            for seat, firm in rows
+            if firm.id in accounts
+        ]
+
     def member(self, session: Session, address: str) -> Member:
         """One member in good standing. Raises Problem `unknown_participant` or `participant_not_in_standing`."""
         found = session.get(Member, address)

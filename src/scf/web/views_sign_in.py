@@ -29,7 +29,9 @@ def own_path(path: str | None) -> str:
 def sign_in(request: Request, pages: PagesDoor, next: str = "/") -> Response:
     """Choose a demo identity, or give a token."""
     with pages.app.reading() as session:
-        rows = pages.app.parties.participants(session) if pages.app.settings.demo else []
+        parties = pages.app.parties
+        rows = [*parties.participants(session), *parties.people(session)] if pages.app.settings.demo else []
+        rows.sort(key=lambda row: row.organisation_id)
     firms = [
         {
             "name": name,

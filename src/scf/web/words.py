@@ -35,6 +35,8 @@ ROLES = {
 DUTIES = {
     "account": N_("firm account"),
     "approver": N_("release approver"),
+    "maker": N_("maker"),
+    "checker": N_("checker"),
     "credit-officer": N_("credit officer"),
     "operator-1": N_("first operator"),
     "operator-2": N_("second operator"),
