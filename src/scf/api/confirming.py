@@ -305,10 +305,10 @@ def _hindrance(
 ) -> str | None:
     if supplier is None:
         return "not_enrolled"
-    if exceptions:
-        return "in_dispute"
     if not delivered:
         return "not_delivered"
+    if exceptions:
+        return "in_dispute"
     if owed_minor <= 0:
         return "nothing_owed"
     if due is None:

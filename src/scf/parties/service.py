@@ -171,6 +171,15 @@ class Parties:
             if firm.id in accounts
         ]
 
+    def account_of(self, session: Session, organisation_id: int, role: Role) -> str | None:
+        """The address by which a firm acts in a role: its first member that has it, or None."""
+        return session.exec(
+            select(Member.address)
+            .where(Member.organisation_id == organisation_id, col(Member.roles).op("&")(int(role)) != 0)
+            .order_by(col(Member.enrolled_at), col(Member.address))
+            .limit(1)
+        ).first()
+
     def member(self, session: Session, address: str) -> Member:
         """One member in good standing. Raises Problem `unknown_participant` or `participant_not_in_standing`."""
         found = session.get(Member, address)

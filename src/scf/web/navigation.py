@@ -25,6 +25,10 @@ class Place:
 PLACES: tuple[Place, ...] = (
     Place("/", N_("Home")),
     Place("/notices", N_("Notices")),
+    Place("/to-accept", N_("To accept"), Role.OBLIGOR),
+    Place("/to-approve", N_("To approve"), Role.OBLIGOR),
+    Place("/payables", N_("Payables"), Role.OBLIGOR),
+    Place("/chain", N_("Our chain"), Role.OBLIGOR),
     Place("/receivables", N_("Receivables")),
     Place("/entrusted", N_("Entrusted accounts")),
     Place("/documents", N_("Documents")),

@@ -21,6 +21,7 @@ from scf.app import App
 from scf.kernel.problems import Problem
 from scf.web import (
     views_acts,
+    views_desks,
     views_finance,
     views_home,
     views_live,
@@ -76,6 +77,7 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
         views_notices,
         views_records,
         views_acts,
+        views_desks,
         views_finance,
         views_oversight,
     )

@@ -209,10 +209,10 @@ def _send_back(pages: Pages, request: Request, caller: Caller, ids: Sequence[str
 
 def account_of(app: App, session: Session, caller: Caller) -> str:
     """The account a core enterprise owes by. Raises Problem `role_needed`."""
-    for one in app.parties.participants(session):
-        if one.organisation_id == caller.organisation_id and one.roles & Role.OBLIGOR:
-            return one.address
-    raise Problem("role_needed", role="obligor", caller=caller.name)
+    found = app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR)
+    if found is None:
+        raise Problem("role_needed", role="obligor", caller=caller.name)
+    return found
 
 
 def _to_accept_page(request: Request, pages: Pages, caller: Caller, problem: Problem | None) -> Response:

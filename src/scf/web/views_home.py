@@ -58,9 +58,10 @@ def problem_type(request: Request, pages: PagesDoor, code: str) -> Response:
 def debt_of(views: Views) -> dict[str, Any]:
     """What the obligor owes, by date, and how much of its limit is free."""
     app, session, caller = views.app, views.session, views.caller
-    member = app.parties.member(session, caller.address)
-    used_minor = queries.outstanding_of(session, caller.address)
-    due = reads.debts_of(session, caller.address, limit=_ROWS)
+    obligor = app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR) or caller.address
+    member = app.parties.member(session, obligor)
+    used_minor = queries.outstanding_of(session, obligor)
+    due = reads.debts_of(session, obligor, limit=_ROWS)
     code = due[0].currency if due else "CNY"
     rows = [views.receivable(row.id) for row in due]
     free_minor = max(0, member.limit_minor - used_minor)
@@ -70,8 +71,8 @@ def debt_of(views: Views) -> dict[str, Any]:
         "limit": amount(member.limit_minor, code),
         "bar": bar(used_minor, member.limit_minor, f"{used_minor * 100 // max(1, member.limit_minor)} %"),
         "rows": rows,
-        "count": reads.count_debts(session, caller.address),
-        "overdue": reads.count_debts(session, caller.address, before=app.clock.now()),
+        "count": reads.count_debts(session, obligor),
+        "overdue": reads.count_debts(session, obligor, before=app.clock.now()),
         "next": rows[0] if rows else None,
         "halted": member.halted,
     }

@@ -110,5 +110,8 @@ DONE = {
     "settle": N_("Paid out to every holder."),
     "lapse": N_("Lapsed offers went back."),
     "import": N_("Imported."),
+    "proposed": N_("Proposed. A checker of your firm has it now; nothing is owed yet."),
+    "approved": N_("Signed by two people. It stands on the ledger now."),
+    "sent_back": N_("Sent back to its maker, with your reason."),
     "decide": N_("Decided."),
 }
