@@ -8,14 +8,12 @@ import re
 import shutil
 import warnings
 from collections.abc import Callable, Iterator
-from datetime import date
-from pathlib import Path
 from typing import Any
 
 import pytest
 from tests.installation import Installation, enrolled_template
 
-from scf.demo.cast import CORE, FAIRWAY, LOTUS, PINE, firm
+from scf.demo.cast import CORE, FAIRWAY, LOTUS, PINE, RIVER, STONE, firm
 from scf.demo.papers import invoice, logistics_event, net_of
 from scf.demo.papers import order as purchase
 from scf.kernel.clock import today
@@ -142,7 +140,9 @@ def test_two_people_accept_fifty_from_a_file(at: Installation, go: Start) -> Non
     assert hasty.status_code == 422
     with at.app.reading() as session:
         assert queries.outstanding_of(session, at.who(CORE)) == 0, "nothing was owed by one person's signature"
-    done = checker.post("/to-approve", data={"pick": ids, "shown": sealed(page, "shown"), "decision": "approve", **BOTH})
+    done = checker.post(
+        "/to-approve", data={"pick": ids, "shown": sealed(page, "shown"), "decision": "approve", **BOTH}
+    )
     assert done.status_code == 200 and "Signed by two people" in done.text, done.text[-2000:]
     with at.app.reading() as session:
         assert queries.outstanding_of(session, at.who(CORE)) == sum(11_300_00 + place * 113 for place in range(50))
@@ -172,4 +172,29 @@ def test_a_checker_sends_one_back_with_a_reason_and_it_waits_again(at: Installat
 def test_the_firms_account_alone_signs_nothing(at: Installation, go: Start) -> None:
     page = go(CORE).get("/to-accept")
     assert "Two people sign for it" in page.text and "/sign-in?next=/to-accept" in page.text
-    assert isinstance(today(at.clock), date) and Path(at.folder).exists()
+
+
+def test_the_calendar_says_what_is_due_and_under_which_reference(at: Installation, go: Start) -> None:
+    page = go("maker", "zh-CN").get("/payables").text
+    assert "本周应付" in page and "<svg" in page and "DUE1" in page
+    rows = list(csv.DictReader(io.StringIO(go("checker").get("/payables.csv").text.lstrip("\ufeff"))))
+    assert (
+        len(rows) == 50 and rows[0]["end_to_end_id"].startswith("DUE") and rows[0]["structured_reference"][:2] == "RF"
+    )
+    assert go(LOTUS).get("/payables").status_code == 403
+
+
+def test_the_chain_shows_amounts_all_the_way_and_names_only_of_own_suppliers(at: Installation, go: Start) -> None:
+    with at.app.reading() as session:
+        row = next(row for row in queries.receivables_of(session, at.who(CORE)) if row.creditor == at.who(LOTUS))
+    at.submit(at.app.receivables.prepare_accept(row.root_note_id))
+    trade = at.trade("INV-RIVER-1", 5_000_00, seller=RIVER, buyer=LOTUS)
+    child = at.passed(row.root_note_id, RIVER, 5_000_00, trade)
+    at.passed(child, STONE, 2_000_00, at.trade("INV-STONE-1", 2_000_00, seller=STONE, buyer=RIVER))
+    page = go("maker").get("/chain").text
+    assert "tier 3" in page and "Lotus Pond" in page
+    assert "River Bend" not in page and "Stone Bridge" not in page
+    table = list(csv.DictReader(io.StringIO(go("maker").get("/chain.csv").text.lstrip("\ufeff"))))
+    deep = [row for row in table if row["tier"] == "3"]
+    assert [row["reached"] for row in deep] == ["2000.00"]
+    assert f"/receivables/{row.id}" in go("maker").get(f"/chain?creditor={at.who(LOTUS)}").text

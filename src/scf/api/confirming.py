@@ -177,7 +177,10 @@ def chosen_from_file(waiting: Sequence[ToAccept], raw: bytes) -> list[ToAccept]:
 
 
 def chosen_by_id(waiting: Sequence[ToAccept], ids: Iterable[str]) -> list[ToAccept]:
-    """The waiting invoices ticked on a page. Raises Problem `nothing_chosen`, `batch_unreadable` or `not_acceptable`."""
+    """The waiting invoices ticked on a page.
+
+    Raises Problem `nothing_chosen`, `batch_unreadable` or `not_acceptable`.
+    """
     wanted = dict.fromkeys(ids)
     chosen = [item for item in waiting if item.id in wanted]
     if not chosen or len(chosen) != len(wanted):
@@ -249,7 +252,7 @@ def _papers(app: App, session: Session, obligor: str) -> list[ToAccept]:
         return []
     ours = {name for name in (normalise_party(firm.uscc), normalise_party(firm.name)) if name}
     rows = session.execute(
-        sa.select(InvoiceRow, CaseRow, FactRow)  # type: ignore[call-overload]
+        sa.select(InvoiceRow, CaseRow, FactRow)
         .join(CaseRow, col(CaseRow.id) == col(InvoiceRow.case_id))
         .join(FactRow, col(FactRow.id) == col(InvoiceRow.fact_id))
         .where(

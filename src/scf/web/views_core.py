@@ -60,11 +60,18 @@ def to_accept_csv(pages: PagesDoor, caller: Signed) -> Response:
     with pages.app.reading() as session:
         rows = confirming.to_accept(pages.app, session, account_of(pages.app, session, caller))
     cells = (
-        (item.number, format_plain(item.amount_minor, item.currency), item.supplier_name, item.currency, item.order or "",
-         item.delivered_on or "", item.due_on or "")
+        (
+            item.number,
+            format_plain(item.amount_minor, item.currency),
+            item.supplier_name,
+            item.currency,
+            item.order or "",
+            item.delivered_on or "",
+            item.due_on or "",
+        )
         for item in rows
         if not item.hindrance
-    )  # fmt: skip
+    )
     return csv_answer("to-accept", ("invoice", "amount", "supplier", "currency", "order", "delivered", "due"), cells)
 
 

@@ -29,7 +29,7 @@ from scf.web.tables import csv_answer
 from scf.web.views_core import account_of
 
 router = APIRouter()
-_WEEKS = 6
+_WEEKS = 5
 _MOST = 2_000
 
 
@@ -67,10 +67,8 @@ def payables_csv(pages: PagesDoor, caller: Signed) -> Response:
     with pages.app.reading() as session:
         rows = _due(pages, session, account_of(pages.app, session, caller))
     header = ("due", "amount", "currency", "receivable", "creditor", "end_to_end_id", "structured_reference")
-    cells = (
-        (r["due"], format_plain(r["minor"], r["currency"]), r["currency"], r["id"], r["creditor"], r["end_to_end"], r["rf"])
-        for r in rows
-    )  # fmt: skip
+    fields = ("currency", "id", "creditor", "end_to_end", "rf")
+    cells = ((row["due"], format_plain(row["minor"], row["currency"]), *(row[name] for name in fields)) for row in rows)
     return csv_answer("payables", header, cells)
 
 
@@ -210,7 +208,12 @@ def _weeks(rows: Sequence[dict[str, Any]], code: str, now: date, monday: date, l
         )  # fmt: skip
         word = spoken.gettext("this week") if week == 0 else f"{first:%m-%d}"
         state = "near" if week == 0 else "held"
-        drawn.append(Column(word, minor, in_short(minor, digits, language), state, "" if week == 0 else f"–{last:%m-%d}"))
+        drawn.append(
+            Column(word, minor, in_short(minor, digits, language), state, "" if week == 0 else f"–{last:%m-%d}")
+        )
+    end = monday + timedelta(days=7 * _WEEKS)
+    after = sum(row["minor"] for row in rows if row["due"] >= end and row["currency"] == code)
+    drawn.append(Column(spoken.gettext("later"), after, in_short(after, digits, language)))
     return columns(drawn, spoken.gettext("What falls due, week by week"))
 
 
@@ -228,9 +231,9 @@ def _tiers(session: Session, obligor: str, code: str) -> list[dict[str, Any]]:
     """
     sold = col(Note.id).in_(select(Financing.note_id).where(col(Financing.completed_at).is_not(None)))
     query = (
-        select(
-            Receivable.creditor,
-            Note.tier,
+        sa.select(
+            col(Receivable.creditor),
+            col(Note.tier),
             sa.case((sold, 1), else_=0),
             sa.func.count(),
             sa.func.sum(Note.original_minor),
@@ -239,15 +242,15 @@ def _tiers(session: Session, obligor: str, code: str) -> list[dict[str, Any]]:
         )
         .join(Receivable, col(Receivable.id) == col(Note.receivable_id))
         .where(
-            Receivable.obligor == obligor,
-            Receivable.currency == code,
-            Receivable.state != ReceivableState.CANCELLED,
-            Note.state != NoteState.RETURNED,
+            col(Receivable.obligor) == obligor,
+            col(Receivable.currency) == code,
+            col(Receivable.state) != ReceivableState.CANCELLED,
+            col(Note.state) != NoteState.RETURNED,
         )
         .group_by(col(Receivable.creditor), col(Note.tier), sa.case((sold, 1), else_=0))
     )
     cells: dict[tuple[str, int], dict[str, Any]] = {}
-    for who, depth, early, notes, value, held, settled in session.exec(query):
+    for who, depth, early, notes, value, held, settled in session.execute(query):
         tier = int(depth) - int(early)
         blank = {"creditor": who, "tier": tier, "notes": 0, "value": 0, "held": 0, "settled": 0, "early": 0}
         cell = cells.setdefault((who, tier), blank)
@@ -287,7 +290,13 @@ def _icicle(cells: Sequence[dict[str, Any]], names: dict[str, str], code: str, l
     for cell in cells:
         who, tier = cell["creditor"], cell["tier"]
         label = names.get(who, who) if tier == 1 else spoken.gettext("%(count)s notes") % {"count": cell["notes"]}
-        state = "settled" if cell["settled"] >= cell["value"] > 0 else "financed" if cell["early"] * 2 > cell["value"] else "held"
+        state = (
+            "settled"
+            if cell["settled"] >= cell["value"] > 0
+            else "financed"
+            if cell["early"] * 2 > cell["value"]
+            else "held"
+        )
         parent = f"{who}:{tier - 1}" if tier > 1 else None
         slices.append(Slice(f"{who}:{tier}", parent, tier, cell["value"], cell["held"], state, label))
     words = {

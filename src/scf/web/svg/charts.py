@@ -36,7 +36,9 @@ def columns(items: Sequence[Column], name: str) -> str:
         middle = place * step + step / 2
         inner = title(f"{item.word} {item.under}: {item.money}")
         if tall:
-            inner += element("rect", x=x, y=floor - max(tall, 1.5), width=wide, height=max(tall, 1.5), rx=2, class_=f"s-{item.state}")
+            inner += element(
+                "rect", x=x, y=floor - max(tall, 1.5), width=wide, height=max(tall, 1.5), rx=2, class_=f"s-{item.state}"
+            )
             inner += text(shorten(item.money, step + 6, _FONT), middle, floor - tall - 5, "value", "middle")
         inner += text(shorten(item.word, step, _FONT), middle, floor + 14, "label", "middle")
         if item.under:
