@@ -5,7 +5,7 @@ from __future__ import annotations
 import json
 import os
 import secrets
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from types import TracebackType
@@ -33,10 +33,13 @@ from scf.ledger.protocol import Ledger
 from scf.ledger.relayer import Relayer
 from scf.parties.approvals import Approvals
 from scf.parties.books import HANDLERS as PARTY_HANDLERS
+from scf.parties.changes import Changes
 from scf.parties.keys import KeyPair, KeyRing, demo_key
 from scf.parties.service import Parties
+from scf.parties.two_people import TwoPeople, amounts_of
 from scf.receivables.books import HANDLERS as RECEIVABLE_HANDLERS
 from scf.receivables.judging import ActJudge
+from scf.receivables.programme_changes import programme_changes
 from scf.receivables.programmes import Programmes
 from scf.receivables.service import Receivables
 from scf.rulebook.service import Rulebook
@@ -69,16 +72,19 @@ class Settings:
     chain_id: int = CHAIN_ID
     demo: bool = False
     ruleset: str = "CN"
+    two_people: Mapping[str, int] = field(default_factory=dict)
+    """From which amount on an act needs two people, in minor units, where it is not the amount of `TWO_PEOPLE_FROM`."""
     passphrase: str = field(default="", repr=False)
 
     @classmethod
     def from_environment(cls, data: Path, *, demo: bool = False) -> Settings:
-        """Settings of `SCF_LEDGER`, `SCF_DATABASE`, `SCF_RULESET` and `SCF_PASSPHRASE`."""
+        """Settings of `SCF_LEDGER`, `SCF_DATABASE`, `SCF_RULESET`, `SCF_TWO_PEOPLE`, `SCF_PASSPHRASE`."""
         return cls(
             data=data,
             ledger=os.environ.get("SCF_LEDGER", ""),
             database=os.environ.get("SCF_DATABASE", ""),
             ruleset=os.environ.get("SCF_RULESET", "CN"),
+            two_people=amounts_of(os.environ.get("SCF_TWO_PEOPLE", "")),
             passphrase=os.environ.get("SCF_PASSPHRASE", ""),
             demo=demo or (data / "demo").exists(),
         )
@@ -128,6 +134,10 @@ class App:
         )
         self.rulebook = Rulebook.load()
         self.parties = Parties(self.desk)
+        self.approvals = Approvals(self.desk, self.parties)
+        self.changes = Changes(self.desk, self.parties)
+        self.two_people = TwoPeople(self.desk, self.parties, amounts=settings.two_people)
+        self.desk.require_people = self.two_people.require
         self.programmes = Programmes(self.desk, self.parties)
         judge = ActJudge(self.rulebook, self.parties, clock, ruleset=settings.ruleset)
         judge.checks.append(self.programmes.check)
@@ -141,7 +151,8 @@ class App:
         self.financing.reservations.append(self.programmes.reserve)
         self.maturity = Maturity(self.desk, self.parties, self.receivables)
         judge.due_day = self.maturity.due_day
-        self.approvals = Approvals(self.desk, self.parties)
+        for kind in (self.two_people.kind(), *programme_changes(self.programmes, self.parties)):
+            self.changes.offer(kind)
         self.notices = Notices(engine, clock, channels_from(os.environ))
         self.jobs = Jobs(self.desk, self.parties, self.receivables, self.maturity, self.notices)
         self.documents = Documents(self.desk)

@@ -38,13 +38,16 @@ def test_one_of_maker_and_checker_cannot_promise_the_firms_money(at: Installatio
     trade = at.trade("INV-1", FACE)
     prepared = at.app.receivables.prepare_issue(at.request(trade, FACE))
     maker, checker = (demo_key(name) for name in CORE_KEYS)
-    for parts in (
-        [signed_by(prepared, maker.private)],
-        [signed_by(prepared, checker.private)],
-        [signed_by(prepared, maker.private)] * 2,
-        [signed_by(prepared, maker.private), signed_by(prepared, demo_key("operator-1").private)],
+    alone = [signed_by(prepared, maker.private)]
+    for parts, code in (
+        (alone, "second_person_needed"),
+        ([signed_by(prepared, checker.private)], "second_person_needed"),
+        (alone * 2, "second_person_needed"),
+        ([*alone, signed_by(prepared, demo_key("operator-1").private)], "ledger_not_authorised"),
     ):
-        at.refused("ledger_not_authorised", lambda parts=parts: submit_issue(at, prepared.message, parts))
+        at.refused(code, lambda parts=parts: submit_issue(at, prepared.message, parts))
+        signature = at.app.desk.join_signatures("Receivables", "Issue", prepared.message, parts)
+        refused(at, at.app.receivables.call("issue", prepared.message, signature))  # the ledger asks again
     assert submit_issue(at, prepared.message, [signed_by(prepared, key.private) for key in (maker, checker)])
 
 

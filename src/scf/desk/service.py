@@ -28,6 +28,8 @@ from scf.store import commands
 from scf.store.projection import Followed, Projection
 from scf.store.session import transaction
 
+PeopleCheck = Callable[[str, str, int, str, tuple[str, str, Mapping[str, Any]], Sequence[bytes]], None]
+"""Refuses an act of an account (act, account, amount, currency, typed data, signature parts) only one person signed."""
 _VALID_SIGNATURE = bytes.fromhex("1626ba7e")
 """Selector and answer of ERC-1271's isValidSignature(bytes32,bytes)."""
 
@@ -85,6 +87,7 @@ class Desk:
         self.ledger = ledger
         self.contracts = contracts
         self.clock = clock
+        self.require_people: PeopleCheck = _one_is_enough
         self._relayer = relayer
         self._projection = projection
         self._following = RLock()
@@ -275,3 +278,7 @@ class Desk:
             gas_used=receipt.gas_used,
             events=tuple(event for event in events if event is not None),
         )
+
+
+def _one_is_enough(*_: object) -> None:
+    """Nobody asked for two people here."""

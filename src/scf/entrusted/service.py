@@ -208,6 +208,10 @@ class EntrustedAccounts:
                     self._independent(session, hex_text(message["evidence"]).removeprefix("0x"))
                 if act == "approve":
                     self._agreed(session, int(message["accountId"]), int(message["stage"]), int(message["upTo"]))
+                if act.startswith("confirm_"):
+                    row = queries.account(session, int(message["accountId"]))
+                    typed = ("EntrustedAccounts", kind.primary_type, message)
+                    self._desk.require_people(act, row.bank, int(message["amount"]), row.currency, typed, signatures[0])
             joined = [
                 self._desk.join_signatures("EntrustedAccounts", kind.primary_type, message, parts)
                 for parts in signatures

@@ -13,8 +13,10 @@ from typing import Any
 from sqlmodel import Session, col, select
 
 from scf.desk.service import Desk, Done, Prepared
+from scf.financing import words
 from scf.financing.models import FinancingAsk, QuoteOffer
-from scf.financing.price import Fee, Price, format_rate, price
+from scf.financing.people import require_people
+from scf.financing.price import Fee, Price, price
 from scf.financing.registry import Registry
 from scf.kernel.clock import today
 from scf.kernel.dates import ceil_hour, day_of
@@ -40,10 +42,6 @@ SIGNATURE_VALID_SECONDS = 3 * 86_400
 QUOTE_VALID_SECONDS = 48 * 3600
 LOCK_VALID_SECONDS = 3 * 86_400
 _FIGURES = ("amount", "net", "discount", "fees", "aprPpm")
-_RECOURSE = {
-    "en": ("Without recourse to you.", "With recourse: you may be asked to buy it back."),
-    "zh-CN": ("无追索权。", "有追索权：可能要求您回购。"),
-}
 
 
 class FinancingDesk:
@@ -206,6 +204,7 @@ class FinancingDesk:
             about = (int(message["parentId"]), int(message["amount"]))
             if about != (int(ask.note_id, 16), ask.amount_minor) or int(message["lockUntil"]) > latest:
                 raise Problem("quote_not_consistent")
+            require_people(self._desk, "quote", "Quote", message, signatures)
             signature = self._desk.join_signatures("Receivables", "Quote", message, signatures)
             key = self._parties.member(session, str(message["financier"])).key
             self._desk.require_signature("Receivables", "Quote", message, key, signature)
@@ -258,7 +257,7 @@ class FinancingDesk:
             offer = self._offer(session, quote_hash)
             ask = self._ask(session, offer.ask_id)
             financier = self._parties.name_of(session, offer.financier)
-        text = self._accept_text(offer, financier)
+        text = words.acceptance(offer, financier)
         return self._desk.prepare(
             "accept_quote",
             "Receivables",
@@ -299,6 +298,7 @@ class FinancingDesk:
                 hold(session, "finance", {**json.loads(offer.message), **held})
 
         def build() -> Call:
+            require_people(self._desk, "accept_quote", "FinanceAccept", message, signatures)
             return self.accept_call(message, signatures)
 
         return self._desk.once(key, caller, "accept_quote", body, build, reply, reserve=reserve)
@@ -361,6 +361,7 @@ class FinancingDesk:
         body = {"message": plain(message), "signatures": [part.hex() for part in signatures]}
 
         def build() -> Call:
+            require_people(self._desk, "complete_financing", "CompleteFinancing", message, signatures)
             signature = self._desk.join_signatures("Receivables", "CompleteFinancing", message, signatures)
             fields = ("noteId", "net", "registration", "bankReference", "deadline")
             return self._desk.contracts.receivables.call(
@@ -383,32 +384,7 @@ class FinancingDesk:
 
     def terms_text(self, figures: Price, *, recourse: bool) -> dict[str, str]:
         """The full price in words, in both languages; its hash is signed with the quote."""
-        discount, fees, net = (
-            format_money(amount, figures.currency)
-            for amount in (figures.discount_minor, figures.fees_minor, figures.net_minor)
-        )
-        apr, effective = format_rate(figures.apr_ppm), format_rate(figures.effective_ppm)
-        return {
-            "en": f"{figures.days} days at {format_rate(figures.rate_ppm)}: discount {discount}, fees {fees}, you "
-            f"receive {net}. All-in {apr} a year (effective {effective}). " + _RECOURSE["en"][recourse],
-            "zh-CN": f"{figures.days} 天，年贴现率 {format_rate(figures.rate_ppm)}："
-            f"贴现息 {discount}，费用 {fees}，实收 {net}。"
-            f"综合年化 {apr}（有效年利率 {effective}）。" + _RECOURSE["zh-CN"][recourse],
-        }
-
-    def _accept_text(self, offer: QuoteOffer, financier: str) -> dict[str, str]:
-        figures, signed = json.loads(offer.price), json.loads(offer.message)
-        code = str(figures["currency"])
-        face, net = format_money(figures["face_minor"], code), format_money(offer.net_minor, code)
-        account = int(signed["entrustedAccount"])
-        return {
-            "en": f"You sell {face} to {financier} and receive {net}. All-in {format_rate(offer.apr_ppm)} a year. "
-            + _RECOURSE["en"][bool(signed["recourse"])]
-            + (f" The money is paid into locked account {account}, not to you." if account else ""),
-            "zh-CN": f"您将 {face} 转让给 {financier}，实收 {net}，综合年化 {format_rate(offer.apr_ppm)}。"
-            + _RECOURSE["zh-CN"][bool(signed["recourse"])]
-            + (f"款项支付至受托账户 {account}，不直接付给您。" if account else ""),
-        }
+        return words.terms(figures, recourse=recourse)
 
     def _ask(self, session: Session, ask_id: str) -> FinancingAsk:
         found = session.get(FinancingAsk, ask_id)

@@ -24,16 +24,6 @@ from scf.parties.service import Parties
 from scf.store.commands import canonical_json
 
 VALID_SECONDS = 3 * 86_400
-TWO_PEOPLE_FROM_MINOR: Mapping[str, int] = {
-    "issue": 0,
-    "set_limit": 0,
-    "approve": 0,
-    "confirm_released": 0,
-    "confirm_refunded": 0,
-    "payment": 1_000_000_00,
-    "accept_quote": 1_000_000_00,
-}
-"""Acts that need two people, from this amount on (minor units); an act not named needs one."""
 Submit = Callable[["PendingAct", Mapping[str, Any], Sequence[bytes]], Mapping[str, Any]]
 
 
@@ -96,11 +86,6 @@ class Approvals:
     def __init__(self, desk: Desk, parties: Parties) -> None:
         self._desk = desk
         self._parties = parties
-
-    def needs_two(self, act: str, amount_minor: int) -> bool:
-        """Whether an act of this amount needs a maker and a checker."""
-        threshold = TWO_PEOPLE_FROM_MINOR.get(act)
-        return threshold is not None and amount_minor >= threshold
 
     def delegate(
         self,
@@ -200,7 +185,7 @@ class Approvals:
             self._require_delegation(session, checker, row)
             row.checker, row.checker_signature, row.state = checker, signature, "approved"
             session.add(row)
-        reply = submit(row, message, [row.maker_signature, signature])
+        reply = submit(row, message, self._for_ledger(row, message, signature))
         with self._desk.session() as session:
             done = self._need(session, act_id)
             done.state, done.decided_at = "done", self._desk.clock.now()
@@ -216,7 +201,9 @@ class Approvals:
         if checker == row.maker:
             raise Problem("same_person", who=self._parties.name_of(session, checker))
         self._require_of_firm(session, checker, row.account)
-        row.state, row.checker, row.reason = "rejected", checker, reason
+        if not reason.strip():
+            raise Problem("reason_missing")
+        row.state, row.checker, row.reason = "rejected", checker, reason.strip()[:1000]
         row.decided_at = self._desk.clock.now()
         session.add(row)
         return Decision(row.id, row.state, {})
@@ -229,7 +216,36 @@ class Approvals:
             .order_by(col(PendingAct.made_at), col(PendingAct.id))
         ).all()
 
+    def of_firm(
+        self, session: Session, organisation_id: int | None, *, waiting: bool = False, limit: int = 100
+    ) -> Sequence[PendingAct]:
+        """Acts of a firm (None: of all), newest first; with `waiting` those that wait and are not too old."""
+        query = select(PendingAct).order_by(col(PendingAct.made_at).desc(), col(PendingAct.id))
+        if organisation_id is not None:
+            query = query.where(PendingAct.organisation_id == organisation_id)
+        if waiting:
+            open_states = col(PendingAct.state).in_(("waiting", "approved"))
+            query = query.where(open_states, PendingAct.valid_until > self._desk.clock.now())
+        return session.exec(query.limit(limit)).all()
+
+    def one(self, session: Session, act_id: str, organisation_id: int | None) -> PendingAct:
+        """One act of a firm (None: of any). Raises Problem `unknown_pending_act`."""
+        row = self._need(session, act_id)
+        if organisation_id is not None and row.organisation_id != organisation_id:
+            raise Problem("unknown_pending_act", act=act_id[:12] + "…")
+        return row
+
     # Inside ----------------------------------------------------------------------------------------------------------
+
+    def _for_ledger(self, row: PendingAct, message: Mapping[str, Any], signature: bytes) -> list[bytes]:
+        """The signatures the account's key asks for: one person's for a plain key, both for an account of two keys."""
+        with self._desk.session() as session:
+            member = session.get(Member, row.account)
+        both = [row.maker_signature, signature]
+        for one in both:
+            if member and self._desk.signer_of(row.contract, row.primary_type, message, one) == member.key:
+                return [one]
+        return both
 
     def _need(self, session: Session, act_id: str) -> PendingAct:
         row = session.get(PendingAct, act_id)

@@ -236,6 +236,10 @@ class Receivables:
         def build() -> Call:
             with self._desk.session() as session:
                 judged[:] = self._judge.any(session, act, message)
+                sized = self._size(session, act, message)
+            if sized is not None:
+                typed = (kind.contract, kind.primary_type, message)
+                self._desk.require_people(act, *sized, typed, signatures)
             signature = self._desk.join_signatures(kind.contract, kind.primary_type, message, signatures)
             return self.call(act, message, signature)
 
@@ -312,6 +316,20 @@ class Receivables:
                 "zh-CN": f"已于 {since} 撤销，原现金债权不受影响。",
             }
         return {"en": f"Paid and closed on {since}.", "zh-CN": f"已于 {since} 付清结案。"}
+
+    def _size(self, session: Session, act: str, message: Mapping[str, Any]) -> tuple[str, int, str] | None:
+        """Account, amount and currency of an act that may need two people."""
+        if act == "issue":
+            return str(message["obligor"]), int(message["face"]), currency_of(int(message["currency"])).code
+        if act == "payment":
+            row = queries.receivable(session, int(message["receivableId"]))
+            bank = self._parties.member(session, row.obligor).paying_bank or ""
+            return bank, int(message["principal"]) + int(message["interest"]), row.currency
+        if act in ("pass", "accept"):
+            note = queries.note(session, hex32(int(message["parentId" if act == "pass" else "noteId"])))
+            code = queries.receivable(session, note.receivable_id).currency
+            return note.holder, int(message.get("amount", note.amount_minor)), code
+        return None
 
     def _offered(self, session: Session, note_id: str) -> Note:
         note = queries.note(session, note_id)
