@@ -34,6 +34,7 @@ from scf.ledger.relayer import Relayer
 from scf.parties.approvals import Approvals
 from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.changes import Changes
+from scf.parties.delegating import delegation_change
 from scf.parties.keys import KeyPair, KeyRing, demo_key
 from scf.parties.service import Parties
 from scf.parties.two_people import TwoPeople, amounts_of
@@ -151,7 +152,11 @@ class App:
         self.financing.reservations.append(self.programmes.reserve)
         self.maturity = Maturity(self.desk, self.parties, self.receivables)
         judge.due_day = self.maturity.due_day
-        for kind in (self.two_people.kind(), *programme_changes(self.programmes, self.parties)):
+        for kind in (
+            self.two_people.kind(),
+            delegation_change(self.approvals, self.parties),
+            *programme_changes(self.programmes, self.parties),
+        ):
             self.changes.offer(kind)
         self.notices = Notices(engine, clock, channels_from(os.environ))
         self.jobs = Jobs(self.desk, self.parties, self.receivables, self.maturity, self.notices)

@@ -133,9 +133,14 @@ MATRIX = {
     "entrusted/{account}/stages/0": ACCOUNT,
     "notes?holder={at_pine}": {"pine"} | OVERSEERS,
     "audit/bundle": OVERSEERS,
+    "approvals": ALL,
+    "limits?of={at_core}": {"core"} | OVERSEERS,
+    "programmes": ALL,
+    "fairness": ALL,
     "receivables": ALL,
     "notes": ALL,
     "notes/offered": ALL,
+    "notices": ALL,
     "entrusted": ALL,
     "participants": ALL,
     "exceptions": ALL,
@@ -154,6 +159,7 @@ def test_every_operation_answers_only_those_concerned(operation: str, demo: Inst
         offered=demo.offered,
         financed=demo.financed,
         at_pine=demo.at(PINE),
+        at_core=demo.at(CORE),
     )
     allowed = {name for name, seat in SEATS.items() if act_as(*seat).get(f"{API}/{path}").status_code == 200}
     assert allowed == MATRIX[operation]
@@ -172,6 +178,7 @@ def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
         for operation in MATRIX
     }
     elsewhere = {"evidence/{evidence_id}", "evidence/{evidence_id}/raw"}  # tests/api/test_documents.py
+    elsewhere |= {"approvals/{approval_id}"}  # tests/api/test_money.py
     assert reading == (known - {"notes/{offered}", "notes/{financed}"}) | elsewhere
 
 
@@ -183,6 +190,10 @@ def _everything(client: Any, demo: Installation) -> str:
         "entrusted",
         "exceptions",
         "status",
+        "approvals",
+        "programmes",
+        "limits",
+        "notices",
         f"receivables/{demo.receivable}",
         f"receivables/{demo.receivable}/notes",
         *(f"notes/{note}" for note in demo.notes.values()),

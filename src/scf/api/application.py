@@ -7,7 +7,7 @@ from collections.abc import Awaitable, Callable
 from fastapi import FastAPI, Request
 from starlette.responses import Response
 
-from scf.api import problems, routes_acts, routes_other, routes_records
+from scf.api import problems, routes_acts, routes_money, routes_other, routes_records
 from scf.api.access import Sessions
 from scf.app import App
 from scf.store.session import create_schema
@@ -49,7 +49,7 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
 
     api.state.scf = app
     api.state.sessions = sessions
-    for module in (routes_records, routes_acts, routes_other):
+    for module in (routes_records, routes_acts, routes_money, routes_other):
         api.include_router(module.router)
     problems.install(api)
 

@@ -55,6 +55,15 @@ class PendingAct(SQLModel, table=True):
     decided_at: int | None = Field(default=None, sa_type=BigInteger)
 
 
+class PendingContext(SQLModel, table=True):
+    """What the door of an act needs beside its message (of a quote, rate and fees), JSON."""
+
+    __tablename__ = "pending_context"
+
+    act_id: str = Field(primary_key=True, max_length=66)
+    context: str = Field(sa_type=sa.Text)
+
+
 class Delegation(SQLModel, table=True):
     """What a person may check for its firm: up to an amount, until a moment. Without one nothing above zero."""
 

@@ -1,0 +1,125 @@
+"""Two people's work, limits, the fairness meter and notices over the API."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from tests.api.conftest import As
+from tests.api.installation import LOTUS, Installation
+from tests.api.test_refusals import API
+
+from scf.demo.cast import seat_key
+from scf.kernel.clock import Clock
+from scf.ledger.signing import sign_digest
+
+
+def post(client: Any, path: str, body: dict[str, Any], key: str = "") -> Any:
+    return client.post(f"{API}/{path}", json=body, headers={"Idempotency-Key": key or path[:90]})
+
+
+def ask_change(client: Any, change: str, **body: Any) -> str:
+    answer = post(client, "changes", {"kind": change, "body": body}, key=f"ask {change} {body}"[:90])
+    assert answer.status_code == 200, answer.text
+    return str(answer.json()["id"])
+
+
+def test_a_limit_is_set_by_two_people_of_its_own_firm(demo: Installation, act_as: As) -> None:
+    account, officer, other = act_as("harbour"), act_as("harbour", "credit-officer"), act_as("farhill")
+    wanted = {"kind": "financier", "subject": demo.at("harbour"), "currency": "CNY", "limit_minor": 900_000_000_00}
+    first = ask_change(account, "set_limit", **wanted)
+    assert ask_change(account, "set_limit", **wanted) == first, "asked twice is asked once"
+    shown = account.get(f"{API}/approvals/{first}").json()
+    assert shown["state"] == "waiting" and not shown["may_decide"] and "900,000,000.00" in shown["summary"]["en"]
+    assert officer.get(f"{API}/approvals/{first}").json()["may_decide"]
+    assert other.get(f"{API}/approvals/{first}").status_code == 404
+    assert first not in other.get(f"{API}/approvals").text
+    alone = post(account, f"approvals/{first}/approve", {})
+    assert (alone.status_code, alone.json()["code"]) == (403, "same_person")
+    assert post(other, f"approvals/{first}/approve", {}).status_code == 404
+    assert post(other, "changes", {"kind": "set_limit", "body": wanted}).json()["code"] == "not_of_firm"
+    done = post(officer, f"approvals/{first}/approve", {})
+    assert done.json()["state"] == "done", done.text
+    view = next(one for one in account.get(f"{API}/limits").json()["items"] if one["kind"] == "financier")
+    assert view["limit"]["text"] == "900000000.00"
+    used, free = int(view["used"]["minor"]), int(view["free"]["minor"])
+    assert used > 0 and used + free == 900_000_000_00
+
+
+def test_a_change_of_what_was_changed_in_between_is_refused(demo: Installation, act_as: As) -> None:
+    account, officer = act_as("harbour"), act_as("harbour", "credit-officer")
+    mine = {"kind": "financier", "subject": demo.at("harbour"), "currency": "USD"}
+    stale = ask_change(account, "set_limit", **mine, limit_minor=1_000_00)
+    fresh = ask_change(account, "set_limit", **mine, limit_minor=2_000_00)
+    assert post(officer, f"approvals/{fresh}/approve", {}).json()["state"] == "done"
+    late = post(officer, f"approvals/{stale}/approve", {})
+    assert (late.status_code, late.json()["code"]) == (409, "change_stale")
+    silent = officer.post(f"{API}/approvals/{stale}/send-back", json={"reason": " "})
+    assert silent.json()["code"] == "reason_missing"
+    back = officer.post(f"{API}/approvals/{stale}/send-back", json={"reason": "above what the board allows"})
+    assert (back.json()["state"], back.json()["reason"]) == ("rejected", "above what the board allows")
+    assert post(officer, f"approvals/{stale}/approve", {}, key="again").json()["code"] == "pending_act_over"
+
+
+def test_a_firm_that_wants_two_people_sends_nothing_by_one(demo: Installation, act_as: As) -> None:
+    """A financier asks for two people on every quote: one signature is refused, two persons' work arrives."""
+    account, officer = act_as("farhill"), act_as("harbour", "credit-officer")
+    assert officer.get(f"{API}/me").json()["name"] != account.get(f"{API}/me").json()["name"]
+    account, body = act_as("harbour"), {"ask": demo.ask, "financier": demo.at("harbour"), "rate_ppm": 48_000}
+    body["paying_bank"] = demo.at("civic")
+    two = ask_change(account, "set_two_people", account=demo.at("harbour"), act="quote", from_minor=0)
+    later = {"kind": "set_two_people", "body": {"account": demo.at("harbour"), "act": "quote", "from_minor": 10**15}}
+    assert post(account, "changes", later).json()["code"] == "two_people_amount"
+    assert post(officer, f"approvals/{two}/approve", {}).json()["state"] == "done"
+    until = _now(demo.app.clock) + 86_400 * 30
+    given = ask_change(
+        account,
+        "delegate",
+        person=demo.at("harbour", "credit-officer"),
+        act="quote",
+        limit_minor=10_000_000_00,
+        valid_until=until,
+    )
+    assert post(officer, f"approvals/{given}/approve", {}).json()["state"] == "done"
+
+    alone = post(account, "acts/quote/demo", body, key="quote alone")
+    assert (alone.status_code, alone.json()["code"]) == (403, "second_person_needed"), alone.text
+    prepared = account.post(f"{API}/acts/quote/prepare", json=body).json()
+    signature = sign_digest(seat_key("harbour").private, bytes.fromhex(prepared["digest"][2:])).hex()
+    proposal = {"act": "quote", "body": body, "message": prepared["message"], "signature": signature}
+    dearer = {**proposal, "body": {**body, "rate_ppm": 49_000}}
+    assert post(account, "approvals", dearer, key="dearer").json()["code"] == "proposal_differs"
+    waiting = post(account, "approvals", proposal).json()
+    assert waiting["id"] == prepared["digest"] and waiting["summary"] == prepared["summary"]
+    assert post(account, f"approvals/{waiting['id']}/approve", {"demo": True}).json()["code"] == "same_person"
+    done = post(officer, f"approvals/{waiting['id']}/approve", {"demo": True}, key="check quote")
+    assert done.status_code == 200, done.text
+    assert done.json()["state"] == "done" and done.json()["reply"]["quote"]
+    assert (
+        post(officer, f"approvals/{waiting['id']}/approve", {"demo": True}, key="2").json()["reply"]
+        == done.json()["reply"]
+    )
+
+
+def test_the_fairness_meter_is_open_to_anyone(demo: Installation, act_as: As) -> None:
+    items = act_as().get(f"{API}/fairness").json()["items"]
+    meter = next(one for one in items if "Northbridge" in one["obligor"])
+    assert meter["receivables"] >= 1 and meter["face"]["currency"] == "CNY"
+    assert meter["apr_ppm_by_tier"], "what small firms paid for early money is said tier by tier"
+    assert "Lotus" not in act_as().get(f"{API}/fairness").text, "no supplier is named"
+
+
+def test_a_notice_has_its_proof_and_is_read_by_its_own_firm_alone(demo: Installation, act_as: As) -> None:
+    lotus, pine = act_as(LOTUS), act_as("pine")
+    with demo.app.desk.session() as session:
+        words = {"en": "Due soon.", "zh-CN": "即将到期。"}
+        demo.app.notices.tell(session, "due:9:1", demo.at(LOTUS), "reminder", words, evidence_id="ab" * 32)
+    (item,) = [one for one in lotus.get(f"{API}/notices?unread=true").json()["items"] if one["key"] == "due:9:1"]
+    assert item["proof"] == f"/proof/evidence/{'ab' * 32}" and item["read_at"] is None
+    assert "due:9:1" not in pine.get(f"{API}/notices").text
+    assert pine.post(f"{API}/notices/due:9:1/read").status_code == 404
+    assert lotus.post(f"{API}/notices/due:9:1/read").status_code == 200
+    assert "due:9:1" not in lotus.get(f"{API}/notices?unread=true").text
+
+
+def _now(clock: Clock) -> int:
+    return clock.now()
