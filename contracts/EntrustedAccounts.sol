@@ -35,6 +35,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         uint64 disputed;
         uint64 grantedRelease; // slot 2: decided after a dispute and not yet executed
         uint64 grantedRefund;
+        uint64 deniedSupport; // supported value that decisions sent back
         bytes32 rule;
         bytes32 payeeAccount;
     }
@@ -518,7 +519,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         uint64 evidence = _second(accountId, stage, a.attestors, true);
         uint64 approval = _second(accountId, stage, a.approvers, false);
         uint64 upTo = evidence < approval ? evidence : approval;
-        uint64 gone = s.released + s.grantedRelease + s.disputed;
+        uint64 gone = s.released + s.grantedRelease + s.disputed + s.deniedSupport;
         if (upTo <= gone) return 0;
         uint64 free = _free(s);
         return upTo - gone < free ? upTo - gone : free;
@@ -553,8 +554,12 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         if (sum == 0 || sum > s.disputed) {
             revert Errors.Entrusted_TooMuch(sum > type(uint64).max ? type(uint64).max : uint64(sum), s.disputed);
         }
+        // What was held is free for a moment: supported value goes to the release first, and what of it the decision
+        // sends back supports no other part of the stage.
         s.disputed -= uint64(sum);
         s.grantedRelease += toRelease;
+        uint64 supported = _supported(accountId, stage, s);
+        s.deniedSupport += toRefund < supported ? toRefund : supported;
         s.grantedRefund += toRefund;
         emit DisputeResolved(accountId, stage, toRelease, toRefund, reason);
     }

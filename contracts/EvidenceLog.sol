@@ -39,7 +39,8 @@ contract EvidenceLog is IEvidenceLog, SignedActs {
         );
         if (!members.isOperator(operator)) revert Errors.EvidenceLog_NotOperator(operator);
         if (previousSize != _size) revert Errors.EvidenceLog_WrongPrevious(previousSize, _size);
-        if (size <= _size) revert Errors.EvidenceLog_NotGrowing(size, _size);
+        // A single head may not use up all numbers that are left for the ones after it.
+        if (size <= _size || size - _size > type(uint32).max) revert Errors.EvidenceLog_NotGrowing(size, _size);
         _size = size;
         _anchoredAt = uint40(block.timestamp);
         _roots[size] = root;

@@ -58,7 +58,7 @@ contract Receivables is IReceivables, MemberMirror {
     mapping(uint256 noteId => uint256) private _notes;
     mapping(uint256 receivableId => Receivable) private _receivables;
     mapping(address obligor => uint256) private _exposures; // limit 64 | used 64 | reported overdue 32
-    mapping(bytes32 fingerprint => uint64) private _registered;
+    mapping(bytes32 fingerprint => uint256) private _registered; // receivable 64 | deadline of its signature 40
     mapping(bytes32 quoteHash => bool) private _usedQuotes;
     mapping(bytes32 bankAndReference => bool) private _usedReferences;
     mapping(uint256 noteId => uint256) private _locks; // paying bank 160 | net 64
@@ -85,11 +85,10 @@ contract Receivables is IReceivables, MemberMirror {
         ) revert Errors.Receivables_BadTerms();
         _useLimit(i.obligor, i.face);
         uint256 receivableId = ++_count;
-        _register(i.fingerprint, receivableId);
+        _register(i.fingerprint, receivableId, i.deadline);
         uint256 hour = block.timestamp / HOUR;
         uint256 terms = Terms.pack(i.obligor, i.maturity, i.minAmount, hour, i.maxTier, i.currency);
-        _receivables[receivableId].terms = terms;
-        _receivables[receivableId].sums = Terms.packSums(i.face, i.face, 0, i.minAmount, 0);
+        _receivables[receivableId] = Receivable(terms, Terms.packSums(i.face, i.face, 0, i.minAmount, 0));
         noteId = Notes.id(receivableId, 0, 0, i.document);
         _notes[noteId] = Notes.pack(i.creditor, i.face, _offerHours(terms, i.offerUntil), 1, Notes.OFFERED);
         _emitIssued(i, receivableId, noteId);
@@ -326,26 +325,24 @@ contract Receivables is IReceivables, MemberMirror {
 
     /// @inheritdoc IReceivables
     function recordPayment(Payment calldata p, bytes calldata bankSignature) external {
-        uint256 terms = _receivables[p.receivableId].terms;
-        uint256 sums = _receivables[p.receivableId].sums;
+        Receivable storage r = _receivables[p.receivableId];
+        uint256 terms = r.terms;
+        uint256 sums = r.sums;
         address obligor = terms.obligor();
-        address bank = members.payingBankOf(obligor);
-        uint256 word = _goodWord(bank, Roles.BANK);
-        _requireAct(word.key(), Intents.payment(p), p.deadline, bankSignature);
-        if (word.organisation() == _words[obligor].organisation()) _refuseDependent(bank);
+        address bank = _requirePayingBank(obligor, p, bankSignature);
         if (terms.status() != Terms.OPEN) {
             _refuseStatus(p.receivableId, terms);
         }
-        if (p.round != sums.rounds()) _refuseRound(p.receivableId, p.round);
+        if (p.round != sums.rounds() || p.round == type(uint16).max) _refuseRound(p.receivableId, p.round);
         uint256 outstanding = sums.outstanding();
         if (p.principal > outstanding || (p.principal == 0 && p.interest == 0)) revert Errors.Receivables_BadPayment();
-        if (p.principal < outstanding && block.timestamp < terms.maturity()) {
+        if ((p.principal < outstanding || p.interest != 0) && block.timestamp < terms.maturity()) {
             revert Errors.Receivables_NotMatured(p.receivableId);
         }
         _useReference(bank, p.bankReference);
         _openRound(p, outstanding);
         outstanding -= p.principal;
-        _receivables[p.receivableId].sums = Terms.packSums(
+        r.sums = Terms.packSums(
             sums.face(), outstanding, sums.paid() + p.principal, sums.smallest(), uint256(p.round) + 1
         );
         _freeLimit(obligor, p.principal, outstanding == 0 && terms.isReported());
@@ -353,7 +350,7 @@ contract Receivables is IReceivables, MemberMirror {
             p.receivableId, p.round, bank, p.principal, p.interest, uint64(outstanding), p.bankReference
         );
         if (outstanding == 0) {
-            _receivables[p.receivableId].terms = terms.withStatus(Terms.CLOSED);
+            r.terms = terms.withStatus(Terms.CLOSED);
             emit Closed(p.receivableId);
         }
     }
@@ -443,9 +440,8 @@ contract Receivables is IReceivables, MemberMirror {
         if (to == note.holder()) _refuseHolder(noteId);
         if (note.amount() == 0) _refuseEmpty(noteId);
         _goodWord(to, 0);
+        _requireRoom(noteId, note);
         uint256 childIndex = note.children();
-        if (childIndex == MAX_CHILDREN) _refuseIndex(noteId, childIndex);
-        if (note.tier() == type(uint8).max) _refuseDepth(noteId);
         childId = Notes.id(noteId >> 192, noteId, childIndex, reason);
         uint256 flags;
         if (_receivables[noteId >> 192].sums.rounds() != 0) {
@@ -553,7 +549,7 @@ contract Receivables is IReceivables, MemberMirror {
 
     /// @inheritdoc IReceivables
     function receivableOf(bytes32 fingerprint) external view returns (uint64 receivableId) {
-        receivableId = _registered[fingerprint];
+        receivableId = uint64(_registered[fingerprint]);
         if (_receivables[receivableId].terms.status() == Terms.CANCELLED) return 0;
     }
 
@@ -696,7 +692,15 @@ contract Receivables is IReceivables, MemberMirror {
         returns (uint256, uint256)
     {
         uint256 terms = _receivables[noteId >> 192].terms;
-        return (_spendableAfterAll(noteId, note, word, childIndex, terms), terms);
+        note = _spendableAfterAll(noteId, note, word, childIndex, terms);
+        _requireRoom(noteId, note);
+        return (note, terms);
+    }
+
+    /// @dev An index and a tier are left for one child more.
+    function _requireRoom(uint256 noteId, uint256 note) private pure {
+        if (note.children() == MAX_CHILDREN) _refuseIndex(noteId, MAX_CHILDREN);
+        if (note.tier() == type(uint8).max) _refuseDepth(noteId);
     }
 
     /// @dev Acting on an offer accepts it.
@@ -869,11 +873,12 @@ contract Receivables is IReceivables, MemberMirror {
         if (note.flags() & Notes.FROZEN != 0) _refuseMove(noteId, note.flags());
         if (amount == 0) _refuseEmpty(noteId);
         _notes[noteId] = note.emptied();
-        uint256 sums = _receivables[receivableId].sums;
+        Receivable storage r = _receivables[receivableId];
+        uint256 sums = r.sums;
         if (parentId == 0) {
-            uint256 terms = _receivables[receivableId].terms;
-            _receivables[receivableId].terms = terms.withStatus(Terms.CANCELLED);
-            _receivables[receivableId].sums = Terms.packSums(sums.face(), 0, 0, sums.smallest(), 0);
+            uint256 terms = r.terms;
+            r.terms = terms.withStatus(Terms.CANCELLED);
+            r.sums = Terms.packSums(sums.face(), 0, 0, sums.smallest(), 0);
             _freeLimit(terms.obligor(), amount, false);
         } else {
             uint256 parent = _notes[parentId];
@@ -907,13 +912,17 @@ contract Receivables is IReceivables, MemberMirror {
         _exposures[obligor] -= (amount << 64) + (wasReported ? uint256(1) << 128 : 0);
     }
 
-    /// @dev One receivable a fingerprint; a cancelled one frees it.
-    function _register(bytes32 fingerprint, uint256 receivableId) private {
-        uint64 earlier = _registered[fingerprint];
-        if (earlier != 0 && _receivables[earlier].terms.status() != Terms.CANCELLED) {
-            revert Errors.Receivables_FingerprintTaken(fingerprint, earlier);
+    /// @dev One receivable a fingerprint; a cancelled one frees it, but only for a signature with a later deadline, so
+    /// that no signature of a cancelled promise works again.
+    function _register(bytes32 fingerprint, uint256 receivableId, uint256 deadline) private {
+        uint256 earlier = _registered[fingerprint];
+        if (earlier != 0) {
+            if (_receivables[uint64(earlier)].terms.status() != Terms.CANCELLED) {
+                revert Errors.Receivables_FingerprintTaken(fingerprint, uint64(earlier));
+            }
+            if (deadline <= earlier >> 64) _refuseReuse(fingerprint);
         }
-        _registered[fingerprint] = uint64(receivableId);
+        _registered[fingerprint] = receivableId | (deadline << 64);
     }
 
     function _useReference(address bank, bytes32 bankReference) private {
@@ -1018,6 +1027,18 @@ contract Receivables is IReceivables, MemberMirror {
         return (receivableId << 16) | round;
     }
 
+    /// @dev The payment is signed by the obligor's paying bank, which is not of the obligor's own organisation.
+    function _requirePayingBank(address obligor, Payment calldata p, bytes calldata bankSignature)
+        private
+        view
+        returns (address bank)
+    {
+        bank = members.payingBankOf(obligor);
+        uint256 word = _goodWord(bank, Roles.BANK);
+        _requireAct(word.key(), Intents.payment(p), p.deadline, bankSignature);
+        if (word.organisation() == _words[obligor].organisation()) _refuseDependent(bank);
+    }
+
     function _openRound(Payment calldata p, uint256 base) private {
         Round storage r = _rounds[_roundKey(p.receivableId, p.round)];
         r.pot = p.principal | (uint256(p.interest) << 64) | (base << 128) | (base << 192);
@@ -1073,15 +1094,16 @@ contract Receivables is IReceivables, MemberMirror {
         uint256 amount = note.amount();
         if (amount == 0) return;
         bool isFull = t.principal == t.base;
-        if (t.number != 0 || !isFull) {
-            uint256 settled = _settledRounds[noteId];
+        uint256 settled = t.number;
+        if (settled != 0 || !isFull) {
+            settled = _settledRounds[noteId];
             if (settled > t.number) return;
-            if (settled < t.number) revert Errors.Receivables_EarlierRoundOpen(noteId, settled);
         }
         if (note.flags() & Notes.FROZEN != 0) {
             emit SettlementHeld(noteId);
             return;
         }
+        if (settled < t.number) revert Errors.Receivables_EarlierRoundOpen(noteId, settled);
         if (!isFull) _settledRounds[noteId] = t.number + 1;
         (uint256 principal, uint256 interest) = _take(t, noteId, note, isFull);
         if (isFull && note.children() == 0 && note.flags() & (Notes.PENDING | Notes.LEAF) == 0 && principal == amount) {

@@ -152,7 +152,8 @@ interface IReceivables {
         address indexed from, address indexed to, uint256 indexed tokenId, uint256 noteId, bytes32 reason
     );
 
-    /// @notice The obligor promises to pay; the debt is an offer until its creditor accepts.
+    /// @notice The obligor promises to pay; the debt is an offer until its creditor accepts. A fingerprint freed by a
+    /// cancelled offer takes only a signature with a later deadline than any before.
     function issue(Issue calldata intent, bytes calldata signature) external returns (uint256 noteId);
     /// @notice The recipient of an offer takes it; the root's acceptance makes the receivable live.
     function accept(uint256 noteId, uint40 deadline, bytes calldata signature) external;
@@ -214,7 +215,8 @@ interface IReceivables {
         uint40 deadline,
         bytes calldata bankSignature
     ) external;
-    /// @notice The obligor's paying bank attests what arrived; in part only from maturity on, in full at any time.
+    /// @notice The obligor's paying bank attests what arrived; in part or with late interest only from maturity on, in full
+    /// at any time.
     function recordPayment(Payment calldata payment, bytes calldata bankSignature) external;
     /// @notice Anyone, after a recorded payment. A frozen note is skipped with SettlementHeld; offered or locked notes revert.
     function settleMany(uint64 receivableId, uint16 round, uint256[] calldata noteIds) external;

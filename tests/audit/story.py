@@ -242,7 +242,7 @@ def paid_early(world: World) -> None:
     world.accept(taken, "s2")
     offered = world.pass_on(note, 1, "s1", "s0", 30_000)
     weights = live_notes(world, 2)
-    world.pay(2, 0, 90_001, 10, weights)
+    world.pay(2, 0, 90_001, 0, weights)
     world.settle(2, 0, [note, taken])
     path = world.path(note, 1, tag(f"order {note} 1"))
     args = [2, 0, note, 1, path["evidence"]]

@@ -118,7 +118,7 @@ class World:
             "fingerprint": tag(invoice),
             "document": tag(f"document {invoice}"),
             "offerUntil": self.until(5),
-            "deadline": FOREVER,
+            "deadline": FOREVER - 10**6 + self.sent,  # each later than the one before
         }
 
     def until(self, days: int) -> int:

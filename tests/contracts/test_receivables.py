@@ -140,7 +140,9 @@ def test_one_receivable_a_fingerprint_until_it_is_cancelled(world: World) -> Non
     assert world.terms(again >> 192)["status"] == 4
     assert world.terms(again >> 192)["outstanding"] == 0
     assert world.see("Receivables", "exposureOf", member("core"))[1] == FACE
-    third = world.issue(fingerprint=tag("invoice 8"))
+    with refused("AlreadyUsed"):  # signed no later than the cancelled one
+        world.issue(fingerprint=tag("invoice 8"))
+    third = world.issue(fingerprint=tag("invoice 8"), deadline=world.soon + 1)
     assert world.see("Receivables", "receivableOf", tag("invoice 8")) == third >> 192
     assert root != third
 
@@ -1024,6 +1026,7 @@ def test_full_payment_with_interest_pays_both(world: World) -> None:
     root = world.accepted(face=100, least=1)
     child = world.pass_on(root, "supplier 1", "supplier 2", 40)
     world.accept(child, "supplier 2")
+    world.warp(world.terms(root >> 192)["maturity"])
     world.pay(root >> 192, 100, 10)
     paid = world.settle(root >> 192, 0, [child, root])
     assert [(e.args["principal"], e.args["interest"]) for e in paid] == [(40, 4), (60, 6)]

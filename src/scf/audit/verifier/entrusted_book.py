@@ -43,9 +43,12 @@ def approved(register: Register, account: Account, stage: Stage) -> int:
 
 
 def supported(register: Register, account: Account, stage: Stage) -> int:
-    """What evidence and approvals still let go, beside what a decision granted; a dispute holds it first."""
+    """What evidence and approvals still let go, beside what a decision granted; a dispute holds it first.
+
+    What a decision sent back of it supports nothing else.
+    """
     up_to = min(attested(register, account, stage), approved(register, account, stage))
-    gone = stage.released + stage.granted_release + stage.disputed
+    gone = stage.released + stage.granted_release + stage.disputed + stage.denied_support
     return max(0, min(up_to - gone, stage.free))
 
 
@@ -212,6 +215,7 @@ def _resolved(register: Register, event: Event) -> Account:
         check.fail("disputed_amount", event.record, f"<= {stage.disputed}", total)
     stage.disputed -= total
     stage.granted_release += args["toRelease"]
+    stage.denied_support += min(args["toRefund"], supported(register, account, stage))
     stage.granted_refund += args["toRefund"]
     return account
 

@@ -5,6 +5,9 @@ from __future__ import annotations
 from .acts import Context, Expected, Steps
 from .register import Event, Register
 
+_MOST_AT_ONCE = 2**32 - 1
+"""Growth one head may say, so that none uses up the numbers of the ones after it."""
+
 
 def apply(register: Register, event: Event) -> None:
     """Note an anchored head; each names the one it extends and grows."""
@@ -13,8 +16,8 @@ def apply(register: Register, event: Event) -> None:
     before = register.heads[-1][0] if register.heads else 0
     if args["previousSize"] != before:
         check.fail("anchor_previous", event.record, before, args["previousSize"])
-    if args["size"] <= before:
-        check.fail("anchor_size", event.record, f"> {before}", args["size"])
+    if not before < args["size"] <= before + _MOST_AT_ONCE:
+        check.fail("anchor_size", event.record, f"{before + 1}…{before + _MOST_AT_ONCE}", args["size"])
     if args["operator"] not in register.operators:
         check.fail("anchor_operator", event.record, "an operator", args["operator"])
     register.heads.append((args["size"], args["root"], event.record))

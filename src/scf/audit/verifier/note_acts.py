@@ -17,8 +17,11 @@ _NO_REASON = b"\0" * 32
 
 
 def issue(context: Context) -> Steps:
-    """The obligor signs a debt."""
+    """The obligor signs a debt, once: the signature of a cancelled one is spent."""
     register, intent = context.register, context.args["intent"]
+    signed = INTENTS["Issue"].struct_hash(intent)
+    register.report.check("acts").expect("act_twice", context.record, False, signed in register.used_acts)
+    register.used_acts.add(signed)
     context.signed("Issue", intent, register.key_of(intent["obligor"]), context.args["signature"], "obligor")
     id_ = len(register.receivables) + 1
     said = {name: value for name, value in intent.items() if name != "deadline"}

@@ -150,6 +150,7 @@ class Stage:
     disputed: int = 0
     granted_release: int = 0  # decided after a dispute, not yet executed
     granted_refund: int = 0
+    denied_support: int = 0  # supported value that decisions sent back
 
     @property
     def free(self) -> int:

@@ -26,7 +26,7 @@ def payment_recorded(register: Register, event: Event) -> Receivable:
     base = receivable.outstanding
     if args["principal"] > base or not args["principal"] + args["interest"]:
         check.fail("overpaid", event.record, f"<= {base}", args["principal"])
-    if args["principal"] < base and event.timestamp < receivable.maturity:
+    if (args["principal"] < base or args["interest"]) and event.timestamp < receivable.maturity:
         check.fail("not_matured", event.record, f"from {receivable.maturity}", event.timestamp)
     receivable.outstanding = base - args["principal"]
     receivable.paid += args["principal"]

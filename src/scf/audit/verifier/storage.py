@@ -147,5 +147,5 @@ def _account(account: Account, first: int) -> Iterator[Slot]:
         at = _at(inner, number)
         sums = stage.amount | stage.released << 64 | stage.refunded << 128 | stage.disputed << 192
         yield Slot("EntrustedAccounts", at + 1, sums, f"{record} stage {number}")
-        granted = stage.granted_release | stage.granted_refund << 64
+        granted = stage.granted_release | stage.granted_refund << 64 | stage.denied_support << 128
         yield Slot("EntrustedAccounts", at + 2, granted, f"{record} stage {number} granted")
