@@ -19,7 +19,7 @@ MOST_BYTES = 60_000
 
 FORMS: dict[str, tuple[str, ...]] = {
     "core enterprise": ("/act/issue",),
-    "supplier": ("/act/ask?note={lotus}", "/act/pass?note={lotus}"),
+    "supplier": ("/act/ask?note={lotus}", "/act/pass?note={lotus}", "/early?note={lotus}", "/month"),
     "far supplier": ("/act/accept?note={offered_id}",),
     "financier": ("/act/quote?ask={ask_id}&currency=CNY",),
     "attestor": ("/act/attest?account={account_id}&stage=0",),

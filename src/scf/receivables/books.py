@@ -84,7 +84,7 @@ def _accept(books: Batch, event: Event, note: Row) -> None:
     if note["state"] != NoteState.OFFERED:
         return
     now = event.timestamp
-    books.update(Note, note["id"], state=NoteState.HELD, state_since=now)
+    books.update(Note, note["id"], state=NoteState.HELD, state_since=now, accepted_at=now)
     if note["parent_id"] is None:
         books.update(Receivable, note["receivable_id"], state=ReceivableState.LIVE, state_since=now)
 
@@ -94,6 +94,7 @@ def _child(books: Batch, event: Event, parent_id: str, **child: Any) -> Row:
     parent = books.require(Note, parent_id)
     _accept(books, event, parent)
     amount_minor = child["original_minor"]
+    accepted_at = event.timestamp if child["state"] == NoteState.HELD else None
     books.update(Note, parent_id, amount_minor=parent["amount_minor"] - amount_minor, children=parent["children"] + 1)
     return books.insert(
         Note,
@@ -103,6 +104,7 @@ def _child(books: Batch, event: Event, parent_id: str, **child: Any) -> Row:
         giver=parent["holder"],
         amount_minor=amount_minor,
         made_at=event.timestamp,
+        accepted_at=accepted_at,
         state_since=event.timestamp,
         **child,
     )
@@ -232,7 +234,7 @@ def _financing_locked(books: Batch, event: Event) -> None:
 def _financing_completed(books: Batch, event: Event) -> None:
     args, now = event.args, event.timestamp
     note_id = hex32(args["noteId"])
-    books.update(Note, note_id, state=NoteState.HELD, state_since=now, financed=True)
+    books.update(Note, note_id, state=NoteState.HELD, state_since=now, accepted_at=now, financed=True)
     books.update(
         Financing,
         note_id,

@@ -89,6 +89,9 @@ class Note(Book, table=True):
     recourse: bool = False
     financed: bool = False
     made_at: int = Field(sa_type=BigInteger)
+    accepted_at: int | None = Field(
+        default=None, sa_type=BigInteger, description="When it became its holder's; None while only offered or locked"
+    )
     state_since: int = Field(sa_type=BigInteger)
 
     def standing(self) -> dict[str, str]:

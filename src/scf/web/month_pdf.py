@@ -1,0 +1,133 @@
+"""The month page as a PDF on A4, with Chinese set in the font every PDF reader knows (no font is embedded)."""
+
+# mypy: disable-error-code="no-untyped-call"
+# reportlab ships without types
+
+from __future__ import annotations
+
+import io
+from collections.abc import Callable, Sequence
+from typing import Any
+from xml.sax.saxutils import escape
+
+from reportlab.lib import colors
+from reportlab.lib.pagesizes import A4
+from reportlab.lib.styles import ParagraphStyle
+from reportlab.lib.units import mm
+from reportlab.pdfbase import pdfmetrics
+from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.platypus import Paragraph, SimpleDocTemplate, Table, TableStyle
+from reportlab.platypus.flowables import Spacer
+
+from scf.kernel.money import format_money
+from scf.web.i18n import N_
+from scf.web.month import ACCOUNTS, KINDS, Month, Sheet
+
+_FONT = "STSong-Light"
+_BODY = ParagraphStyle("body", fontName=_FONT, fontSize=8.5, leading=11, wordWrap="CJK")
+_RIGHT = ParagraphStyle("right", parent=_BODY, alignment=2, wordWrap=None)
+_TITLE = ParagraphStyle("title", parent=_BODY, fontSize=16, leading=20)
+_HEAD = ParagraphStyle("head", parent=_BODY, fontSize=11, leading=14, spaceBefore=8, spaceAfter=3)
+SUM_WORDS = {
+    "vat_in": N_("VAT in"),
+    "vat_out": N_("VAT out"),
+    "discount": N_("Discount"),
+    "fees": N_("Fees"),
+    "net_cash": N_("Net cash"),
+}
+Say = Callable[[str], str]
+
+
+def month_pdf(month: Month, say: Say) -> bytes:
+    """The whole statement: totals, both accounts with opening and closing, invoices with their VAT."""
+    if _FONT not in pdfmetrics.getRegisteredFontNames():
+        pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
+    title = f"{month.firm} · {month.name}"
+    story: list[Any] = [Paragraph(escape(title), _TITLE), Paragraph(f"{month.first} – {month.last}", _BODY)]
+    if not month.complete:
+        story.append(Paragraph(escape(say(N_("The month is still running; numbers can grow."))), _BODY))
+    story += [Spacer(1, 4 * mm), _totals(month, say)]
+    for sheet in month.sheets:
+        story.append(Paragraph(escape(f"{say(ACCOUNTS[sheet.account])} · {sheet.currency}"), _HEAD))
+        story.append(_sheet(sheet, month, say))
+    story.append(Paragraph(escape(say(N_("Invoices and VAT"))), _HEAD))
+    story.append(_taxes(month, say))
+    out = io.BytesIO()
+    document = SimpleDocTemplate(
+        out,
+        pagesize=A4,
+        title=title,
+        author="scf",
+        invariant=1,
+        leftMargin=15 * mm,
+        rightMargin=15 * mm,
+        topMargin=15 * mm,
+        bottomMargin=15 * mm,
+    )
+    document.build(story, onFirstPage=_foot, onLaterPages=_foot)
+    return out.getvalue()
+
+
+def _foot(canvas: Any, document: Any) -> None:
+    canvas.setFont(_FONT, 7.5)
+    canvas.drawRightString(A4[0] - 15 * mm, 8 * mm, str(document.page))
+
+
+def _totals(month: Month, say: Say) -> Table:
+    rows: list[Sequence[str]] = []
+    for sums in month.sums:
+        for name, word in SUM_WORDS.items():
+            rows.append((say(word), format_money(int(getattr(sums, f"{name}_minor")), sums.currency)))
+    return _table([], rows, (60, 120), numbers={1})
+
+
+def _sheet(sheet: Sheet, month: Month, say: Say) -> Table:
+    code = sheet.currency
+    rows: list[Sequence[str]] = [
+        (str(month.first), say(N_("Opening")), "", "", format_money(sheet.opening_minor, code))
+    ]
+    for line in sheet.lines:
+        short = line.reference[-8:] if line.reference.startswith("0x") else line.reference
+        shown = format_money(line.amount_minor, code)
+        rows.append((str(line.on), say(KINDS[line.kind]), line.other, short, shown))
+    rows.append((str(month.last), say(N_("Closing")), "", "", format_money(sheet.closing_minor, code)))
+    heads = [say(N_("Day")), say(N_("What")), say(N_("With")), say(N_("Reference")), say(N_("Amount"))]
+    return _table(heads, rows, (20, 45, 55, 22, 38), numbers={4})
+
+
+def _taxes(month: Month, say: Say) -> Table:
+    ways = {"in": say(N_("VAT in")), "out": say(N_("VAT out"))}
+    rows = [
+        (
+            ways[row.direction],
+            str(row.on),
+            row.number,
+            row.other,
+            format_money(row.net_minor, row.currency),
+            format_money(row.tax_minor, row.currency),
+        )
+        for row in month.taxes
+    ]
+    heads = [say(N_("VAT")), say(N_("Day")), say(N_("Invoice")), say(N_("With")), say(N_("Net")), say(N_("VAT"))]
+    return _table(heads, rows, (18, 20, 32, 46, 33, 31), numbers={4, 5})
+
+
+def _table(heads: Sequence[str], rows: Sequence[Sequence[str]], widths: Sequence[float], *, numbers: set[int]) -> Table:
+    body = [
+        [Paragraph(escape(cell), _RIGHT if place in numbers else _BODY) for place, cell in enumerate(row)]
+        for row in ([heads] if heads else []) + list(rows)
+    ]
+    style = [
+        ("LINEBELOW", (0, 0), (-1, -1), 0.25, colors.lightgrey),
+        ("VALIGN", (0, 0), (-1, -1), "TOP"),
+        ("TOPPADDING", (0, 0), (-1, -1), 2),
+        ("BOTTOMPADDING", (0, 0), (-1, -1), 2),
+    ]
+    if heads:
+        style.append(("BACKGROUND", (0, 0), (-1, 0), colors.whitesmoke))
+    return Table(
+        body or [[""]],
+        colWidths=[width * mm for width in widths],
+        style=TableStyle(style),
+        repeatRows=1 if heads else 0,
+    )
