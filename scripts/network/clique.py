@@ -1,374 +1,207 @@
-"""A permissioned network of four validators on one machine: geth 1.13.15, Clique proof of authority, free gas.
+"""The whole main job on a permissioned network of four validators, with validators failing under it.
 
     scripts/network/build_geth.sh
-    python scripts/network/clique.py [--passes 200] [--folder DIR] [--json]
+    python scripts/network/clique.py [--passes 200] [--intents 0] [--folder DIR] [--json]
 
-Starts the network, runs the receivables' main job on it through the JSON-RPC engine, then stops one validator (work
-goes on), two (work waits, nothing is lost), starts them again (they catch up), cuts one off and heals it. Every
-validator listens on 127.0.0.1 alone. Exit code 0: all as it should be; 1: not; 3: skipped, with the reason.
+Four geth 1.13.15 nodes (Clique proof of authority, free gas, 127.0.0.1 alone) and the services of a real installation:
+
+  1 main job    issue, accept, pass, refuse, finance, entrusted account, evidence, staged release, payment, settlement
+  2 failures    one validator stopped (work goes on), two (work waits, nothing is lost), back (they catch up), one cut
+                off and healed; at each step further receivables are issued, accepted and passes sent
+  3 checks      books rebuilt from genesis equal the live ones; the same job on the embedded ledger gives the same
+                register; the embedded engine executes the network's chain again to the same roots; the audit bundle
+  4 moving up   an embedded installation's history becomes the history of a new network: all roots equal in every block;
+                the installation goes on there
+
+Exit code 0: all as it should be; 1: not; 3: skipped, with the reason.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
-import secrets
-import signal
-import socket
-import subprocess
+import shutil
 import sys
 import tempfile
 import threading
 import time
-from collections.abc import Callable, Iterator
-from contextlib import contextmanager
-from dataclasses import dataclass, field
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 ROOT = Path(__file__).resolve().parents[2]
-sys.path[:0] = [str(ROOT / "src"), str(ROOT)]
+sys.path[:0] = [str(ROOT / "src"), str(ROOT), str(ROOT / "scripts")]
 
-import httpx  # noqa: E402
-from tests.ledger.programme import Programme  # noqa: E402
+from network import checks  # noqa: E402
+from network.load import Load  # noqa: E402
+from network.main_job import MainJob, job_on, run_main_job, settings_for  # noqa: E402
+from network.validators import GETH, Network, network, wait_until  # noqa: E402
 
+from scf.app import open_app  # noqa: E402
+from scf.demo.play import DAY, Silence  # noqa: E402
+from scf.demo.steps import STORY_DAYS  # noqa: E402
+from scf.kernel.clock import VirtualClock  # noqa: E402
 from scf.kernel.problems import Problem  # noqa: E402
-from scf.ledger.journal import MemoryJournal  # noqa: E402
-from scf.ledger.relayer import Relayer  # noqa: E402
-from scf.ledger.rpc.engine import RpcLedger  # noqa: E402
-from scf.ledger.signing import address_of, canonical  # noqa: E402
+from scf.ledger.embedded.engine import EmbeddedLedger  # noqa: E402
 
-GETH = ROOT / "build" / "network" / "bin" / "geth"
-CHAIN_ID = 20_260
-GAS_LIMIT = 1_000_000_000
-_FORKS = (
-    "homesteadBlock",
-    "eip150Block",
-    "eip155Block",
-    "eip158Block",
-    "byzantiumBlock",
-    "constantinopleBlock",
-    "petersburgBlock",
-    "istanbulBlock",
-    "berlinBlock",
-    "londonBlock",
-)
+Tell = Callable[[str], None]
+OPTIONS = "#confirmations=2&mining_s=120&patience_s=30"
 
 
-def genesis(signers: list[str], *, period_s: int = 1, timestamp: int | None = None) -> dict[str, Any]:
-    """Genesis of a Clique network: London rules, which cost the same gas as the embedded ledger's, base fee zero.
+class Told:
+    """The story's lines as progress."""
 
-    The base fee stays zero as long as no block uses more than half of the (large) gas limit.
-    """
-    extra = bytes(32) + b"".join(sorted(canonical(signer) for signer in signers)) + bytes(65)
-    return {
-        "config": {
-            "chainId": CHAIN_ID,
-            **dict.fromkeys(_FORKS, 0),
-            "clique": {"period": period_s, "epoch": 30_000},
-        },
-        "timestamp": hex(int(time.time()) if timestamp is None else timestamp),
-        "difficulty": "0x1",
-        "gasLimit": hex(GAS_LIMIT),
-        "baseFeePerGas": "0x0",
-        "extraData": "0x" + extra.hex(),
-        "alloc": {},
-    }
+    def __init__(self, tell: Tell) -> None:
+        self._tell = tell
+
+    def chapter(self, english: str, chinese: str) -> None:
+        """A new chapter begins."""
+        self._tell(english)
+
+    def line(self, english: str, chinese: str) -> None:
+        """Something happened."""
+        self._tell(f"  {english}")
 
 
-def free_port() -> int:
-    """A port nobody uses at this moment."""
-    with socket.socket() as probe:
-        probe.bind(("127.0.0.1", 0))
-        return int(probe.getsockname()[1])
+def failures(net: Network, job: MainJob, load: Load, tell: Tell) -> dict[str, Any]:
+    """Stop one, stop two, start them, cut one off, heal it; work goes on wherever it can."""
+    found: dict[str, Any] = {}
+    first, second, third, fourth = net.validators
 
+    def work(number: int) -> None:
+        job.one_more(number)
+        load.passes(20)
 
-@dataclass
-class Validator:
-    """One node of the network."""
-
-    folder: Path
-    key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
-    node_key: bytes = field(default_factory=lambda: secrets.token_bytes(32))
-    http_port: int = field(default_factory=free_port)
-    peer_port: int = field(default_factory=free_port)
-    engine_port: int = field(default_factory=free_port)
-    process: subprocess.Popen[bytes] | None = None
-
-    @property
-    def address(self) -> str:
-        """The sealing address."""
-        return address_of(self.key)
-
-    @property
-    def url(self) -> str:
-        """Where it answers JSON-RPC."""
-        return f"http://127.0.0.1:{self.http_port}"
-
-    @property
-    def enode(self) -> str:
-        """How peers name it."""
-        from eth_keys.main import KeyAPI
-
-        public = KeyAPI().PrivateKey(self.node_key).public_key.to_bytes().hex()
-        return f"enode://{public}@127.0.0.1:{self.peer_port}?discport=0"
-
-    def prepare(self, genesis_path: Path, peers: list[str]) -> None:
-        """Write keys and configuration, initialise the chain."""
-        self.folder.mkdir(parents=True, exist_ok=True)
-        (self.folder / "geth").mkdir(exist_ok=True)
-        (self.folder / "geth" / "nodekey").write_text(self.node_key.hex())
-        (self.folder / "password").write_text("local")
-        (self.folder / "key").write_text(self.key.hex())
-        nodes = ", ".join(f'"{peer}"' for peer in peers if peer != self.enode)
-        (self.folder / "config.toml").write_text(
-            f'[Node.P2P]\nListenAddr = "127.0.0.1:{self.peer_port}"\nNoDiscovery = true\nMaxPeers = 10\n'
-            f"StaticNodes = [{nodes}]\n"
-        )
-        self._run("init", "--datadir", str(self.folder), str(genesis_path))
-        self._run(
-            *("account", "import", "--datadir", str(self.folder), "--lightkdf"),
-            *("--password", str(self.folder / "password"), str(self.folder / "key")),
-        )
-        (self.folder / "key").unlink()
-
-    def _run(self, *arguments: str) -> None:
-        run = subprocess.run([str(GETH), *arguments], capture_output=True, text=True, check=False)
-        if run.returncode:
-            raise RuntimeError(run.stderr[-1500:])
-
-    def start(self) -> None:
-        """Start validating."""
-        command = [
-            *(str(GETH), "--datadir", str(self.folder), "--config", str(self.folder / "config.toml")),
-            *("--networkid", str(CHAIN_ID), "--syncmode", "full", "--gcmode", "archive", "--nat", "none"),
-            *("--http", "--http.addr", "127.0.0.1", "--http.port", str(self.http_port)),
-            *(
-                "--http.api",
-                "eth,net,web3,admin,clique,txpool",
-                "--ipcdisable",
-                "--authrpc.port",
-                str(self.engine_port),
-            ),
-            *("--mine", "--miner.etherbase", self.address, "--miner.gasprice", "0"),
-            *(
-                "--miner.gaslimit",
-                str(GAS_LIMIT),
-                "--unlock",
-                self.address,
-                "--password",
-                str(self.folder / "password"),
-            ),
-            *("--allow-insecure-unlock", "--netrestrict", "127.0.0.0/8", "--verbosity", "3"),
-            *("--txpool.globalslots", "20000", "--txpool.accountslots", "20000", "--txpool.accountqueue", "5000"),
-            *("--cache", "64"),
-        ]
-        log = (self.folder / "log.txt").open("ab")
-        self.process = subprocess.Popen(command, stdout=log, stderr=log)
-        log.close()
-
-    def ask(self, method: str, *params: Any) -> Any:
-        """One JSON-RPC request."""
-        body = {"jsonrpc": "2.0", "id": 1, "method": method, "params": list(params)}
-        return httpx.post(self.url, json=body, trust_env=False, timeout=5).json()["result"]
-
-    def stop(self) -> None:
-        """Stop it as an operator would."""
-        if self.process:
-            self.process.send_signal(signal.SIGINT)
-            try:
-                self.process.wait(20)
-            except subprocess.TimeoutExpired:
-                self.process.kill()
-                self.process.wait()
-            self.process = None
-
-
-class Network:
-    """All validators."""
-
-    def __init__(self, folder: Path, validators: int = 4) -> None:
-        self.validators = [Validator(folder / f"validator{number}") for number in range(validators)]
-        folder.mkdir(parents=True, exist_ok=True)
-        path = folder / "genesis.json"
-        path.write_text(json.dumps(genesis([validator.address for validator in self.validators])))
-        enodes = [validator.enode for validator in self.validators]
-        for validator in self.validators:
-            validator.prepare(path, enodes)
-
-    @property
-    def urls(self) -> list[str]:
-        """JSON-RPC addresses of all validators."""
-        return [validator.url for validator in self.validators]
-
-    def start(self) -> None:
-        """Start all and wait until they make blocks together."""
-        for validator in self.validators:
-            validator.start()
-        wait_until(lambda: all(self.height(validator) >= 2 for validator in self.validators), 90, "first blocks")
-
-    def height(self, validator: Validator) -> int:
-        """Newest block of one validator; -1 while it does not answer."""
-        try:
-            return int(validator.ask("eth_blockNumber"), 16)
-        except (httpx.HTTPError, KeyError, ValueError):
-            return -1
-
-    def agree(self) -> bool:
-        """Whether all running validators have the same block three below the lowest head."""
-        running = [validator for validator in self.validators if validator.process]
-        low = min(self.height(validator) for validator in running) - 3
-        found = {str(v.ask("eth_getBlockByNumber", hex(max(low, 0)), False)["hash"]) for v in running}
-        return len(found) == 1
-
-    def cut_off(self, validator: Validator) -> None:
-        """Part one validator from all others."""
-        for other in self.validators:
-            if other is not validator:
-                other.ask("admin_removePeer", validator.enode)
-                validator.ask("admin_removePeer", other.enode)
-
-    def heal(self, validator: Validator) -> None:
-        """Join it again."""
-        for other in self.validators:
-            if other is not validator:
-                other.ask("admin_addPeer", validator.enode)
-                validator.ask("admin_addPeer", other.enode)
-
-    def stop(self) -> None:
-        """Stop all."""
-        for validator in self.validators:
-            validator.stop()
-
-
-def wait_until(happened: Callable[[], bool], seconds: float, what: str) -> float:
-    """Wait for something; returns how long it took. Raises TimeoutError."""
-    started = time.monotonic()
-    while not happened():
-        if time.monotonic() - started > seconds:
-            raise TimeoutError(f"{what} did not happen within {seconds:.0f} s")
-        time.sleep(0.25)
-    return round(time.monotonic() - started, 1)
-
-
-@contextmanager
-def network(folder: Path, validators: int = 4) -> Iterator[Network]:
-    """A running network that is stopped at the end."""
-    made = Network(folder, validators)
-    try:
-        made.start()
-        yield made
-    finally:
-        made.stop()
-
-
-class Work:
-    """The main job on the network: acts go in, and at the end every one must be there once."""
-
-    def __init__(self, net: Network) -> None:
-        self.ledger = RpcLedger(net.urls, chain_id=CHAIN_ID, confirmations=2, mining_s=120, patience_s=30, poll_s=0.2)
-        self.relayer = Relayer(self.ledger, secrets.token_bytes(32), MemoryJournal())
-        self.programme = Programme.start(self.relayer)
-        self.note = self.programme.issue(1_000_000, "NETWORK-1")
-        self.done = 0
-
-    def passes(self, count: int) -> None:
-        """Pass on `count` parts of the note, one after the other in one submission."""
-        receipts = self.relayer.send(self.programme.pass_calls(self.note, count, first=self.done))
-        if not all(receipt.succeeded for receipt in receipts):
-            raise RuntimeError("a pass failed on the network")
-        self.done += count
-
-    def check(self) -> None:
-        """Nothing lost, nothing doubled."""
-        view = self.programme.contracts.receivables.read(self.ledger, "noteOf", self.note)
-        if (view.children, view.amount) != (self.done, 1_000_000 - self.done):
-            raise RuntimeError(f"{view} after {self.done} passes")
-
-
-def exercise(net: Network, passes: int, tell: Callable[[str], None]) -> dict[str, Any]:
-    """All of the story; returns what was measured."""
-    found: dict[str, Any] = {"validators": len(net.validators)}
-    work = Work(net)
-    started = time.monotonic()
-    work.passes(passes)
-    found["passes_per_s"] = round(passes / (time.monotonic() - started), 1)
-    work.check()
-    tell(f"main job done: {passes} passes, {found['passes_per_s']} a second")
-
-    net.validators[1].stop()
-    work.passes(20)
-    work.check()
+    second.stop()
+    work(1)
     tell("one validator stopped: work goes on")
 
-    net.validators[2].stop()
-    stalled = net.height(net.validators[0])
-    failure: list[BaseException] = []
+    third.kill()
+    stalled, failure = net.height(first), list[BaseException]()
 
     def wait_for_it() -> None:
         try:
-            work.passes(20)
+            work(2)
         except BaseException as error:
             failure.append(error)
 
     waiting = threading.Thread(target=wait_for_it)
     waiting.start()
     time.sleep(8)
-    found["blocks_with_two_stopped"] = net.height(net.validators[0]) - stalled
+    found["blocks_with_two_stopped"] = net.height(first) - stalled
     if not waiting.is_alive():
         raise RuntimeError(f"work did not wait: {failure}")
-    tell(f"two validators stopped: {found['blocks_with_two_stopped']} more blocks, work waits")
+    tell(f"a second one killed: {found['blocks_with_two_stopped']} more blocks, work waits")
 
-    net.validators[1].start()
-    net.validators[2].start()
-    waiting.join(120)
+    second.start()
+    third.start()
+    waiting.join(180)
     if waiting.is_alive() or failure:
         raise RuntimeError(f"the waiting work was lost: {failure}")
-    work.check()
-    target = net.height(net.validators[0])
-    found["caught_up_s"] = wait_until(
-        lambda: min(net.height(validator) for validator in net.validators) >= target, 60, "catching up"
-    )
+    target = net.height(first)
+    found["caught_up_s"] = wait_until(lambda: min(map(net.height, net.validators)) >= target, 60, "catching up")
     tell("both back: the waiting work is there, once; they caught up")
 
-    net.cut_off(net.validators[3])
-    behind = net.height(net.validators[3])
-    work.passes(20)
-    found["blocks_cut_off"] = net.height(net.validators[3]) - behind
-    net.heal(net.validators[3])
-    target = net.height(net.validators[0])
-    found["healed_s"] = wait_until(lambda: net.height(net.validators[3]) >= target, 90, "healing")
-    wait_until(net.agree, 60, "agreement")
-    work.passes(20)
-    work.check()
+    net.cut_off(fourth)
+    behind = net.height(fourth)
+    work(3)
+    found["blocks_cut_off"] = net.height(fourth) - behind
     if found["blocks_cut_off"] > 2:
         raise RuntimeError("the validator was not cut off")
+    net.heal(fourth)
+    target = net.height(first)
+    found["healed_s"] = wait_until(lambda: net.height(fourth) >= target, 90, "healing")
+    wait_until(net.agree, 60, "agreement")
+    work(4)
     tell("one cut off and healed: all agree")
-    found["passes"] = work.done
-    found["blocks"] = work.ledger.head().number
-    work.ledger.close()
     return found
 
 
+def on_network(folder: Path, start: int, options: argparse.Namespace, tell: Tell) -> dict[str, Any]:
+    """Parts 1 to 3."""
+    clock = VirtualClock(start)
+    with network(folder / "network") as net:
+        setting = "rpc:" + ",".join(net.urls) + OPTIONS
+        with open_app(settings_for(folder / "there", setting), clock) as app:
+            began = time.monotonic()
+            job = job_on(app, clock, start, Told(tell))
+            run_main_job(job)
+            found: dict[str, Any] = {"main_job_s": round(time.monotonic() - began, 1)}
+            tell(f"the main job is done on the network, in {found['main_job_s']} s")
+            load = Load(net.urls)
+            found["passes_per_s"] = load.measured(options.passes)
+            tell(f"{options.passes} more passes, {found['passes_per_s']} a second")
+            found |= failures(net, job, load, tell)
+            load.check()
+            if options.intents:
+                found["intents"] = load.intents(options.intents)
+                tell(f"{options.intents} signed intents: the same register as on the embedded ledger")
+            found["passes"] = load.done
+            found |= checks.books(app, tell)
+            found |= checks.executed_again(app.ledger, folder, tell)
+            found |= checks.audited(app, folder / "bundle", tell)
+            found["blocks"] = app.ledger.head().number
+            load.close()
+    embedded_installation(folder / "here", start)
+    return found | checks.same_register(folder / "there", folder / "here", tell)
+
+
+def embedded_installation(folder: Path, start: int) -> None:
+    """The same job on an embedded ledger, its days beginning at `start`."""
+    clock = VirtualClock(start)
+    with open_app(settings_for(folder, f"embedded:{folder / 'ledger.db'}"), clock) as app:
+        job = job_on(app, clock, start, Silence())
+        run_main_job(job)
+        for number in (1, 2, 3, 4):
+            job.one_more(number)
+
+
+def moved_up(folder: Path, now: int, tell: Tell) -> dict[str, Any]:
+    """Part 4: found a network with the history of an embedded installation that is some months old; go on there."""
+    data, start = folder / "moving", now - (STORY_DAYS + 6) * DAY
+    embedded_installation(data, start)
+    with (
+        EmbeddedLedger(data / "ledger.db", VirtualClock(start), read_only=True) as history,
+        network(folder / "founded", history=history) as net,
+    ):
+        setting = "rpc:" + ",".join(net.urls) + OPTIONS
+        report = checks.moved(data, setting)
+        tell(report)
+        clock = VirtualClock(start)
+        with open_app(settings_for(data, setting), clock) as there:
+            job_on(there, clock, start, Silence()).one_more(5)
+            tell("and the installation goes on there")
+            return {"moved": report} | {f"moved_{key}": value for key, value in checks.books(there, tell).items()}
+
+
 def main() -> int:
-    """Run the story."""
+    """Run all parts."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--passes", type=int, default=200)
-    parser.add_argument("--folder", type=Path)
-    parser.add_argument("--json", action="store_true")
+    parser.add_argument("--passes", type=int, default=200, help="passes sent as load")
+    parser.add_argument("--intents", type=int, default=0, help="also compare the register after so many signed intents")
+    parser.add_argument("--folder", type=Path, help="keep all files there")
+    parser.add_argument("--json", action="store_true", help="print the findings as one JSON object")
     options = parser.parse_args()
     if not GETH.exists():
-        print("skipped: geth is not built; run scripts/network/build_geth.sh (needs Go)", file=sys.stderr)
+        missing = "Go is not installed" if shutil.which("go") is None else "run scripts/network/build_geth.sh"
+        print(f"skipped: geth is not built ({missing})", file=sys.stderr)
         return 3
+    began = time.monotonic()
+
+    def tell(line: str) -> None:
+        print(f"{time.monotonic() - began:6.1f} s  {line}", file=sys.stderr, flush=True)
+
+    start = int(time.time())
     with tempfile.TemporaryDirectory() as temporary:
         folder = options.folder or Path(temporary)
         try:
-            with network(folder) as net:
-                found = exercise(net, options.passes, lambda line: print(line, file=sys.stderr, flush=True))
+            found = on_network(folder, start, options, tell)
+            found |= moved_up(folder, start, tell)
         except (TimeoutError, RuntimeError, Problem) as error:
             print(f"failed: {error}", file=sys.stderr)
             return 1
-    print(json.dumps(found) if options.json else found)
+    found["seconds"] = round(time.monotonic() - began, 1)
+    print(json.dumps(found) if options.json else "\n".join(f"{key:26} {value}" for key, value in found.items()))
     return 0
 
 

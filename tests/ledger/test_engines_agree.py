@@ -2,68 +2,54 @@
 
 from __future__ import annotations
 
+import json
 import subprocess
 import sys
-from typing import Any
+from pathlib import Path
 
 import pytest
 from tests.ledger.chains import KEYS
 from tests.ledger.nodes import ROOT, anvil, geth_binary
-from tests.ledger.programme import Programme
+from tests.ledger.parity import register_after
 
 from scf.kernel.clock import VirtualClock
 from scf.ledger.embedded.engine import EmbeddedLedger
-from scf.ledger.hashing import keccak
-from scf.ledger.journal import MemoryJournal
-from scf.ledger.protocol import Ledger
-from scf.ledger.relayer import Relayer
 from scf.ledger.rpc.engine import RpcLedger
+from scf.ledger.rpc.sidecar import SidecarLedger
 
 
-def _register(ledger: Ledger, passes: int) -> dict[str, Any]:
-    """Runs one programme and reads back every note."""
-    programme = Programme.start(Relayer(ledger, KEYS[9], MemoryJournal()))
-    note = programme.issue(10**9, "PARITY")
-    receipts = programme.relayer.send(programme.pass_calls(note, passes, amount=7))
-    assert all(receipt.succeeded for receipt in receipts)
-    read = programme.contracts.receivables.read
-    notes = [read(ledger, "noteOf", programme.child(note, index)) for index in range(0, passes, max(1, passes // 200))]
-    events = [
-        (event.contract, event.name, {k: v for k, v in event.args.items() if not k.endswith(("Until", "maturity"))})
-        for log in ledger.logs(0, ledger.head().number)
-        if (event := programme.contracts.decode(log)) is not None
-    ]
-    return {
-        "addresses": programme.contracts.addresses,
-        "notes": [(view.holder, view.amount, view.tier, view.flags) for view in notes],
-        "parent": tuple(read(ledger, "noteOf", note))[:3],
-        "events": keccak(repr(events).encode()),
-        "count": len(events),
-    }
-
-
-def _compare(passes: int) -> None:
+def _compare(passes: int, folder: Path) -> None:
     with anvil() as (url, _), RpcLedger([url], chain_id=20_260) as node:
-        there = _register(node, passes)
         now = node.header(0).timestamp
-    with EmbeddedLedger(":memory:", VirtualClock(now), chain_id=20_260) as embedded:
-        here = _register(embedded, passes)
+        there = register_after(node, KEYS[9], passes, now)
+    clock = VirtualClock(now)
+    with EmbeddedLedger(":memory:", clock, chain_id=20_260) as embedded:
+        here = register_after(embedded, KEYS[9], passes, now)
+    with SidecarLedger(folder / "sidecar.db", clock, chain_id=20_260) as sidecar:
+        beside = register_after(sidecar, KEYS[9], passes, now)
     assert here == there
+    assert beside == there
 
 
-def test_two_hundred_intents():
-    _compare(200)
-
-
-@pytest.mark.slow
-def test_five_thousand_intents():
-    _compare(5_000)
+def test_two_hundred_intents(tmp_path: Path):
+    _compare(200, tmp_path)
 
 
 @pytest.mark.slow
 @pytest.mark.timeout(900)
-def test_a_network_of_four_validators_survives_the_loss_of_some():
+def test_five_thousand_intents(tmp_path: Path):
+    _compare(5_000, tmp_path)
+
+
+@pytest.mark.slow
+@pytest.mark.timeout(1_800)
+def test_the_main_job_on_four_validators_that_fail_and_five_thousand_intents():
+    """The main job, validators stopped and cut off, 5,000 signed intents, the checks at the end, and moving up."""
     geth_binary()
-    command = [sys.executable, str(ROOT / "scripts/network/clique.py"), "--passes", "100", "--json"]
+    command = [sys.executable, str(ROOT / "scripts/network/clique.py"), "--intents", "5000", "--json"]
     run = subprocess.run(command, capture_output=True, text=True, check=False)
     assert run.returncode == 0, run.stderr
+    found = json.loads(run.stdout)
+    assert found["blocks_with_two_stopped"] <= 2
+    assert found["intents"]["count"] == 5_000
+    assert found["bundle_exit"] in (0, 2)

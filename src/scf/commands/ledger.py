@@ -1,7 +1,8 @@
-"""`scf ledger init|status|verify|export|import|backup` and `scf node`: the ledger as its operator sees it."""
+"""`scf ledger init|status|verify|export|import|move|backup` and `scf node`: the ledger as its operator sees it."""
 
 from __future__ import annotations
 
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Annotated
 
@@ -82,6 +83,9 @@ def import_export(
     source: Path,
     to: Annotated[str, typer.Option("--to", help="embedded:PATH (new file) or rpc:URL (anvil, or a network).")],
     steer: Annotated[bool, typer.Option("--steer", help="The node's block production can be steered (anvil).")] = False,
+    of_network: Annotated[
+        bool, typer.Option("--of-network", help="The export is of a network: same roots, block hashes of our own.")
+    ] = False,
 ) -> None:
     """Replay an export onto another engine and compare gas, success and roots block by block."""
     from scf.kernel.clock import SystemClock, VirtualClock
@@ -107,7 +111,7 @@ def import_export(
     )
     target: Target = NetworkTarget(ledger)
     if isinstance(ledger, EmbeddedLedger):
-        target = EmbeddedTarget(ledger)
+        target = EmbeddedTarget(ledger, of_network=of_network)
     elif steer and isinstance(ledger, RpcLedger):
         target = DevelopmentNodeTarget(ledger)
     try:
@@ -119,6 +123,33 @@ def import_export(
     terminal.say(
         f"{report.transactions} transactions in {report.blocks} blocks replayed: {compared}.",
         f"已重放 {report.blocks} 个区块中的 {report.transactions} 笔交易：逐块一致。",
+    )
+
+
+@app.command()
+def move(
+    to: Annotated[str, typer.Option("--to", help="The ledger that took over this one's history, e.g. rpc:URL,URL.")],
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Let this installation go on with another ledger, once every block there has this one's times, gas and roots."""
+    from scf.app import App, Settings, open_app
+    from scf.ledger.open import open_ledger
+    from scf.ledger.replay import same_history
+
+    settings = Settings.from_environment(data)
+    with open_app(settings) as here, ExitStack() as opened:
+        there = open_ledger(to, here.clock, chain_id=settings.chain_id)
+        opened.callback(there.close)
+        here.contracts.check(there)
+        report = same_history(here.ledger, there)
+        moved = App(settings, here.clock, here.engine, there, here.contracts)
+        here.set_fact("genesis", there.header(0).hash.hex())
+        moved.desk.follow()
+    terminal.say(
+        f"{report.transactions} transactions in {report.blocks} blocks are the same there, roots included; the books "
+        f"are rebuilt. From now on start with SCF_LEDGER={to}",
+        f"{report.blocks} 个区块中的 {report.transactions} 笔交易在新账本上完全一致（含各级根哈希），账簿已重建。"
+        f"今后请以 SCF_LEDGER={to} 启动。",
     )
 
 
