@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import itertools
+from dataclasses import replace
 from datetime import date, timedelta
 from xml.etree import ElementTree
 
@@ -10,9 +11,10 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scf.web.svg.bars import bar
-from scf.web.svg.icicle import HEIGHT, MOST_SLICES, Slice, Words, icicle, place
-from scf.web.svg.lanes import Point, lanes
-from scf.web.svg.stages import StagePart, stage_bar
+from scf.web.svg.drawing import width_of
+from scf.web.svg.icicle import HEIGHT, MOST_SLICES, Slice, Words, _collapse, branches, icicle, place
+from scf.web.svg.lanes import FONT, LANES, WIDTH, Point, lanes
+from scf.web.svg.stages import StagePart, stage_bar, stage_strip
 
 WORDS = Words(
     money=lambda minor: f"{minor}",
@@ -74,9 +76,75 @@ def test_small_slices_become_one_and_many_notes_stay_readable() -> None:
     placed = place(notes)
     tails = [item for item in placed if item.slice.count > 1]
     assert len(tails) == 1 and len(placed) < 10
-    assert tails[0].slice.count == MOST_SLICES - 1
-    assert "others" in icicle(notes, WORDS)
+    assert tails[0].slice.count == 799 and tails[0].slice.value == 799_000
+    assert "799 others 799000" in icicle(notes, WORDS)
     assert len(icicle(notes, WORDS)) < 20_000
+
+
+def test_what_is_collapsed_is_still_counted_however_deep_it_hangs() -> None:
+    """Of 1,000 notes in three tiers at most 150 are drawn, and the rest stands in tails with its number and sum."""
+    notes = [_slice("0", None, 1, 10_000_000)]
+    for parent in range(200):
+        notes.append(_slice(f"p{parent}", "0", 2, 50_000 - parent))
+        notes += [_slice(f"p{parent}c{n}", f"p{parent}", 3, 10_000 - n) for n in range(4)]
+    shown = _collapse(notes)
+    assert len(shown) <= MOST_SLICES
+    assert sum(item.count for item in shown) == len(notes)
+    tail = next(item for item in shown if item.parent == "0" and item.count > 1)
+    given = sum(item.value for item in shown if item.parent == "0")
+    assert given == sum(50_000 - parent for parent in range(200)) and tail.value < given
+    rows = branches(notes)
+    assert len(rows) <= MOST_SLICES and sum(row.slice.count for row in rows) == len(notes)
+
+
+def test_many_branches_without_their_root_are_counted_too() -> None:
+    notes = [_slice(str(n), "hidden", 2, 1_000 + n) for n in range(400)]
+    assert sum(item.count for item in _collapse(notes)) == 400
+    assert len(_collapse(notes)) <= MOST_SLICES
+
+
+@settings(max_examples=60, deadline=None)
+@given(trees())
+def test_children_and_what_was_kept_fill_their_parent_exactly(notes: list[Slice]) -> None:
+    """Heights are conserved: what went to children plus the open part is the parent, to a thousandth of a pixel."""
+    placed = place(notes)
+    for item in placed:
+        if item.slice.count > 1:
+            continue
+        children = [one for one in placed if one.slice.parent == item.slice.id]
+        gap = item.height * item.open_minor / item.slice.value
+        if children:
+            assert abs(sum(one.height for one in children) + gap - item.height) < 1e-3
+        else:
+            assert item.open_minor == item.slice.value
+
+
+@settings(max_examples=40, deadline=None)
+@given(trees())
+def test_no_label_of_an_icicle_lies_on_another(notes: list[Slice]) -> None:
+    drawn = ElementTree.fromstring(icicle([replace(n, label=f"Firm {n.id}") for n in notes], WORDS))
+    boxes = []
+    for text in drawn.iter("text"):
+        if text.attrib["class"] == "tier":
+            continue
+        x, y, wide = float(text.attrib["x"]), float(text.attrib["y"]), 12 * 0.58 * len(text.text or "")
+        boxes.append((x, y - 10, x + wide, y + 2))
+    for one, other in itertools.combinations(boxes, 2):
+        apart = one[2] <= other[0] or other[2] <= one[0] or one[3] <= other[1] or other[3] <= one[1]
+        assert apart, (one, other)
+
+
+@settings(max_examples=40, deadline=None)
+@given(trees())
+def test_the_list_for_a_phone_shows_each_note_under_its_parent(notes: list[Slice]) -> None:
+    rows = branches(notes)
+    assert sum(row.slice.count for row in rows) == len(notes)
+    path: list[Slice] = []
+    for row in rows:
+        path = path[: row.depth]
+        if row.depth:
+            assert row.slice.parent == path[-1].id and row.slice.value <= path[-1].value
+        path.append(row.slice)
 
 
 def test_what_firms_call_themselves_cannot_break_a_drawing() -> None:
@@ -111,19 +179,54 @@ def test_a_bar_is_never_longer_than_its_whole() -> None:
         assert all(0 < float(rect.attrib["width"]) <= 100 for rect in drawn.iter("rect"))
 
 
-def test_lanes_keep_labels_apart_and_mark_what_disagrees() -> None:
+@settings(max_examples=60, deadline=None)
+@given(
+    st.lists(
+        st.tuples(
+            st.integers(0, 200), st.sampled_from(LANES), st.sampled_from(["paid", "delivered", "inspected", "ordered"])
+        ),
+        min_size=1,
+        max_size=40,
+    ),
+    st.sampled_from([0, 1, 3]),
+)
+def test_lanes_keep_labels_apart(facts: list[tuple[int, str, str]], breaks: int) -> None:
     start = date(2026, 1, 1)
-    points = [Point(start + timedelta(days=n // 3), "goods", f"delivered {n}", "x", broken=n == 4) for n in range(12)]
-    points += [Point(start, "money", "paid", "x"), Point(start + timedelta(days=90), "contract", "ordered", "x")]
-    names = {"contract": "Contract", "goods": "Goods", "money": "Money"}
-    drawn = ElementTree.fromstring(lanes(points, names, "order"))
-    assert len(list(drawn.iter("path"))) == 1
+    points = [
+        Point(start + timedelta(days=day), lane, word, "x", breaks=tuple(range(1, breaks + 1)) if n == 0 else ())
+        for n, (day, lane, word) in enumerate(facts)
+    ]
+    drawn = ElementTree.fromstring(lanes(points, {lane: lane for lane in LANES}, "order"))
     labels: dict[str, list[tuple[float, float]]] = {}
     for text in drawn.iter("text"):
-        if text.attrib["class"].startswith("label"):
-            wide = 11 * 0.58 * len(text.text or "")
-            x = float(text.attrib["x"])
-            labels.setdefault(text.attrib["y"], []).append((x, x + wide))
+        kind = text.attrib["class"].split()[0]
+        if kind in ("label", "axis"):
+            x, wide = float(text.attrib["x"]), width_of(text.text or "", FONT)
+            assert x >= -0.01 and x + wide <= WIDTH + 0.01
+            labels.setdefault(f"{kind} {text.attrib['y']}", []).append((x, x + wide))
     for spans in labels.values():
         spans.sort()
-        assert all(left[1] <= right[0] for left, right in itertools.pairwise(spans))
+        assert all(left[1] <= right[0] + 0.01 for left, right in itertools.pairwise(spans))
+
+
+def test_a_disagreement_is_numbered_and_joins_the_facts_it_speaks_of() -> None:
+    start = date(2026, 1, 1)
+    points = [
+        Point(start, "money", "paid", "x", breaks=(1,)),
+        Point(start + timedelta(days=13), "goods", "inspected", "x", breaks=(1,)),
+        Point(start + timedelta(days=20), "contract", "ordered", "x"),
+    ]
+    drawn = ElementTree.fromstring(lanes(points, {lane: lane for lane in LANES}, "order"))
+    assert len(list(drawn.iter("path"))) == 2
+    assert [text.text for text in drawn.iter("text") if "broken" in text.attrib["class"]] == ["inspected ▲1", "paid ▲1"]
+    joined = [line for line in drawn.iter("line") if line.attrib["class"] == "break"]
+    assert len(joined) == 1 and float(joined[0].attrib["x1"]) < float(joined[0].attrib["x2"])
+
+
+def test_the_strip_of_an_account_has_the_bars_proportions() -> None:
+    parts = [StagePart("1", 400, 400, 0, 0, 0, "400", "done"), StagePart("2", 600, 0, 0, 300, 0, "600", "open")]
+    rects = list(ElementTree.fromstring(stage_strip(parts, "stages")).iter("rect"))
+    width = {rect.attrib["class"]: float(rect.attrib["width"]) for rect in rects}
+    assert abs(width["released"] - 39.4) < 0.01 and abs(width["releasable"] - 59.4 / 2) < 0.01
+    assert max(float(r.attrib["x"]) + float(r.attrib["width"]) for r in rects) <= 100
+    assert stage_strip([], "x") == ""

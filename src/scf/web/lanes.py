@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any
 
 from scf.kernel.money import format_money
@@ -20,24 +20,61 @@ KINDS = {
     "payment": N_("money"),
 }
 LANES = {"contract": N_("Contract"), "goods": N_("Goods"), "money": N_("Money")}
+ABOUT: Mapping[str, tuple[str, ...]] = {
+    "PAID_BEFORE_DELIVERY": ("payment", "delivery"),
+    "OVER_INVOICED": ("invoice", "order"),
+    "INVOICED_NOT_DELIVERED": ("invoice",),
+    "DELIVERED_NOT_INVOICED": ("delivery",),
+    "PRICE_DIFFERENCE": ("invoice", "order"),
+    "QUANTITY_DIFFERENCE": ("delivery", "order"),
+    "CURRENCY_DIFFERENCE": ("invoice", "payment"),
+    "PAYMENT_DIFFERENCE": ("payment", "invoice"),
+    "CONTRADICTING_SOURCES": ("delivery", "despatch"),
+    "WRONG_PAYEE_ACCOUNT": ("payment",),
+    "DUPLICATE_INVOICE": ("invoice",),
+    "NOT_DELIVERED": ("order",),
+    "MISSING_EVIDENCE": ("order",),
+    "UNPAID": ("invoice",),
+    "LATE": ("delivery",),
+    "EARLY": ("delivery",),
+    "PARTIAL": ("delivery",),
+}
+"""Which facts of an order a disagreement speaks of, where it does not name one fact."""
+
+
+def open_breaks(breaks: Iterable[ExceptionView]) -> list[ExceptionView]:
+    """The disagreements still open, in the order in which picture and sentences number them."""
+    return [row for row in breaks if row.state == "open"]
 
 
 def lanes_of(steps: Sequence[Step], breaks: Sequence[ExceptionView], language: str) -> str:
-    """The picture of one order."""
+    """The picture of one order; its numbers are those of `open_breaks`, from 1."""
     spoken = translations(language)
-    broken = {row.fact_id for row in breaks if row.fact_id is not None and row.state == "open"}
+    marked = _marked(steps, open_breaks(breaks))
     points = [
         Point(
             day=date_of(step.day),
             lane=step.lane,
             word=spoken.gettext(KINDS.get(step.kind.lower(), step.kind)),
             said=said(step),
-            broken=step.fact_id in broken,
+            breaks=tuple(sorted(marked.get(place, ()))),
         )
-        for step in steps
+        for place, step in enumerate(steps)
     ]
     names = {lane: spoken.gettext(word) for lane, word in LANES.items()}
     return lanes(points, names, spoken.gettext("Goods against money"))
+
+
+def _marked(steps: Sequence[Step], breaks: Sequence[ExceptionView]) -> dict[int, set[int]]:
+    """Numbers of the sentences that speak of a step, by the step's place: by its fact, else the last of its kind."""
+    found: dict[int, set[int]] = {}
+    for number, row in enumerate(breaks, start=1):
+        places = [place for place, step in enumerate(steps) if row.fact_id is not None and step.fact_id == row.fact_id]
+        for kind in () if places else ABOUT.get(row.code, ()):
+            places += [place for place, step in enumerate(steps) if step.kind.lower() == kind][-1:]
+        for place in places:
+            found.setdefault(place, set()).add(number)
+    return found
 
 
 def said(step: Step) -> str:

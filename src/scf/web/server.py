@@ -30,6 +30,7 @@ from scf.web import (
     views_oversight,
     views_records,
     views_sign_in,
+    views_tables,
 )
 from scf.web.pages import Pages, SignInFirst
 
@@ -78,6 +79,7 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
         views_month,
         views_notices,
         views_records,
+        views_tables,
         views_acts,
         views_desks,
         views_finance,

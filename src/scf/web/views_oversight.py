@@ -68,7 +68,7 @@ def queue(request: Request, pages: PagesDoor, caller: Signed, cursor: str | None
 def order(request: Request, pages: PagesDoor, caller: Signed, reference: str) -> Response:
     """One order: goods against money on one time axis, each break explained in a sentence."""
     with pages.app.reading() as session:
-        _may_see_order(session, caller, reference)
+        may_see_order(session, caller, reference)
         steps = reconciliation.timeline(session, reference)
         rows = reconciliation.exceptions(session, state=None, order_reference=reference).rows
     language = pages.language(request)
@@ -173,6 +173,7 @@ def _verify_page(
     )
 
 
-def _may_see_order(session: Session, caller: access.Caller, reference: str) -> None:
+def may_see_order(session: Session, caller: access.Caller, reference: str) -> None:
+    """Raise Problem `order_unknown` unless the caller has a part in the order."""
     if not caller.sees_all and reference not in reads.orders_of(session, caller.addresses):
         raise Problem("order_unknown", reference=reference[:60])

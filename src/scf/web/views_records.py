@@ -25,8 +25,8 @@ from scf.web import words
 from scf.web.doors import PagesDoor, Signed
 from scf.web.i18n import translations
 from scf.web.svg.bars import bar
-from scf.web.svg.icicle import Slice, Words, icicle
-from scf.web.svg.stages import StagePart, stage_bar
+from scf.web.svg.icicle import Slice, Words, branches, icicle, label_of
+from scf.web.svg.stages import StagePart, stage_bar, stage_strip
 
 router = APIRouter()
 _PAGE = 30
@@ -82,6 +82,7 @@ def receivable(request: Request, pages: PagesDoor, caller: Signed, receivable_id
         payments = queries.payments_of(session, receivable_id) if sight > 1 else []
     for note in notes:
         note["bar"] = _note_bar(note, row)
+    slices, spoken = _slices(views, sights), _words(language, row.currency)
     return pages.render(
         request,
         "receivable.html",
@@ -89,7 +90,8 @@ def receivable(request: Request, pages: PagesDoor, caller: Signed, receivable_id
         row=shown,
         notes=notes,
         payments=payments,
-        picture=icicle(_slices(views, sights), _words(language, row.currency)),
+        picture=icicle(slices, spoken),
+        tree=_tree(slices, spoken),
     )
 
 
@@ -143,9 +145,9 @@ def account(request: Request, pages: PagesDoor, caller: Signed, account_id: int)
         missing = stage["missing"].get(language) if stage["missing"] else ""
         state = spoken.gettext("finished") if stage["finished"] else missing or spoken.gettext("ready to pay")
         parts.append(_part(stage, language, state))
-    return pages.render(
-        request, "account.html", caller, account=shown, picture=stage_bar(parts, shown["turn"][language])
-    )
+    name = shown["turn"][language]
+    pictures: dict[str, Any] = {"picture": stage_bar(parts, name), "strip": stage_strip(parts, name)}
+    return pages.render(request, "account.html", caller, account=shown, **pictures)
 
 
 @router.get("/documents")
@@ -219,6 +221,23 @@ def _slices(views: Views, sights: list[NoteSight]) -> list[Slice]:
     ]
 
 
+def _tree(slices: list[Slice], spoken: Words) -> list[dict[str, Any]]:
+    """The split as an indented list with bars, for narrow screens."""
+    whole = max((item.value for item in slices), default=0)
+    return [
+        {
+            "depth": min(branch.depth, 5),
+            "path": f"/notes/{branch.slice.id}" if branch.slice.count == 1 else None,
+            "label": label_of(branch.slice, spoken),
+            "money": spoken.money(branch.slice.value) if branch.slice.count == 1 else "",
+            "state": branch.slice.state,
+            "mine": branch.slice.mine,
+            "bar": bar(branch.slice.value, whole, spoken.money(branch.slice.value), state=branch.slice.state),
+        }
+        for branch in branches(slices)
+    ]
+
+
 def _words(language: str, code: str) -> Words:
     spoken = translations(language)
 
@@ -226,13 +245,15 @@ def _words(language: str, code: str) -> Words:
         return spoken.gettext(words.STATES.get(name, name))
 
     def others(count: int) -> str:
-        return spoken.gettext("%(count)s others") % {"count": count}
+        return spoken.gettext("%(count)s other notes") % {"count": count}
 
     def tier(number: int) -> str:
         return spoken.gettext("tier %(number)s") % {"number": number}
 
     money: Callable[[int], str] = lambda minor: format_money(minor, code)  # noqa: E731
-    return Words(money, state, others, tier, spoken.gettext("kept"), spoken.gettext("How the amount is split by tier"))
+    return Words(
+        money, state, others, tier, spoken.gettext("not passed on"), spoken.gettext("How the amount is split by tier")
+    )
 
 
 def _note_bar(note: dict[str, Any], row: Receivable) -> str:
