@@ -201,7 +201,7 @@ class Views:
         if note.state == NoteState.OFFERED:
             return {
                 "en": f"{holder or 'The recipient'} has to accept or refuse until {until}; offered on {since}.",
-                "zh-CN": f"自 {since} 起等待{holder or '接收方'}签收或拒收，最迟 {until}。",
+                "zh-CN": f"自 {since} 起等待 {holder or '接收方'} 签收或拒收，最迟 {until}。",
             }
         if note.state == NoteState.LOCKED:
             return {
@@ -217,7 +217,7 @@ class Views:
             return {"en": f"{payer} is overdue since {day}.", "zh-CN": f"{payer} 自 {day} 起逾期未付。"}
         return {
             "en": f"{payer} has to pay on {day}; held since {since}.",
-            "zh-CN": f"{payer}应于 {day} 付款；自 {since} 起持有。",
+            "zh-CN": f"{payer} 应于 {day} 付款；自 {since} 起持有。",
         }
 
     # Entrusted accounts -----------------------------------------------------------------------------------------------

@@ -308,7 +308,7 @@ class Receivables:
         if row.state == "live":
             return {
                 "en": f"{obligor} has to pay on {day}; accepted on {since}.",
-                "zh-CN": f"{obligor}应于 {day} 付款；{since} 已签收。",
+                "zh-CN": f"{obligor} 应于 {day} 付款；{since} 已签收。",
             }
         if row.state == "cancelled":
             return {
