@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
-
-from fastapi import FastAPI, Request
-from starlette.responses import Response
+from fastapi import FastAPI
 
 from scf.api import problems, routes_acts, routes_money, routes_other, routes_records
 from scf.api.access import Sessions
+from scf.api.headers import AddHeaders
 from scf.app import App
 from scf.store.session import create_schema
 
@@ -53,14 +51,11 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
         api.include_router(module.router)
     problems.install(api)
 
-    @api.middleware("http")
-    async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
-        response.headers.setdefault("Cache-Control", "no-store")
-        response.headers["X-Content-Type-Options"] = "nosniff"
-        response.headers["Vary"] = "Accept-Language, Authorization, Cookie"
-        if app.settings.demo:
-            response.headers["X-Demo"] = DEMO_BANNER
-        return response
-
+    fixed = {
+        "Cache-Control": "no-store",
+        "X-Content-Type-Options": "nosniff",
+        "Vary": "Accept-Language, Authorization, Cookie",
+        **({"X-Demo": DEMO_BANNER} if app.settings.demo else {}),
+    }
+    api.add_middleware(AddHeaders, headers_of=lambda scope: fixed)
     return api

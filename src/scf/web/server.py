@@ -2,20 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable
+from functools import partial
 from importlib import resources
 from pathlib import Path
 from urllib.parse import quote
 
 from fastapi import FastAPI, Request
 from fastapi.exceptions import RequestValidationError
+from starlette.datastructures import QueryParams
 from starlette.exceptions import HTTPException
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.responses import RedirectResponse, Response
 from starlette.staticfiles import StaticFiles
+from starlette.types import Scope
 
 from scf.api.access import Sessions
 from scf.api.application import DEMO_BANNER, create_api
+from scf.api.headers import AddHeaders
 from scf.api.problems import problem_of
 from scf.app import App
 from scf.kernel.problems import Problem
@@ -89,21 +92,16 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
         server.include_router(module.router)
     _answer_errors(server)
 
-    @server.middleware("http")
-    async def headers(request: Request, call_next: Callable[[Request], Awaitable[Response]]) -> Response:
-        response = await call_next(request)
-        for name, value in _HEADERS.items():
-            response.headers.setdefault(name, value)
-        if request.url.path.startswith("/static/"):
-            lasting = "v" in request.query_params
-            response.headers["Cache-Control"] = f"public, max-age={_YEAR_SECONDS}, immutable" if lasting else "no-cache"
-        else:
-            response.headers.setdefault("Cache-Control", "no-store")
-        if app.settings.demo:
-            response.headers["X-Demo"] = DEMO_BANNER
-        return response
-
+    server.add_middleware(AddHeaders, headers_of=partial(_headers_of, demo=app.settings.demo))
     return server
+
+
+def _headers_of(scope: Scope, demo: bool) -> dict[str, str]:
+    caching = "no-store"
+    if scope["path"].startswith("/static/"):
+        lasting = "v" in QueryParams(scope["query_string"])
+        caching = f"public, max-age={_YEAR_SECONDS}, immutable" if lasting else "no-cache"
+    return {**_HEADERS, "Cache-Control": caching, **({"X-Demo": DEMO_BANNER} if demo else {})}
 
 
 def _answer_errors(server: FastAPI) -> None:
