@@ -17,7 +17,9 @@ from scf.desk.service import Desk
 from scf.documents.service import Documents
 from scf.entrusted.books import HANDLERS as ENTRUSTED_HANDLERS
 from scf.entrusted.service import EntrustedAccounts
+from scf.financing.automatic import AutomaticQuotes
 from scf.financing.maturity import Maturity
+from scf.financing.policy import Policies
 from scf.financing.registry import SimulatedRegistry
 from scf.financing.service import FinancingDesk
 from scf.jobs.notices import Notices, channels_from
@@ -31,6 +33,7 @@ from scf.ledger.journal import Entry
 from scf.ledger.open import open_ledger
 from scf.ledger.protocol import Ledger
 from scf.ledger.relayer import Relayer
+from scf.ledger.signing import sign_digest
 from scf.parties.approvals import Approvals
 from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.changes import Changes
@@ -150,17 +153,38 @@ class App:
         )
         self.financing.checks.append(self.programmes.check)
         self.financing.reservations.append(self.programmes.reserve)
+        self.policies = Policies(self.desk, self.parties)
+        self.quotes = AutomaticQuotes(
+            self.desk, self.parties, self.financing, self.policies, self.programmes, self._quote_signer
+        )
         self.maturity = Maturity(self.desk, self.parties, self.receivables)
         judge.due_day = self.maturity.due_day
         for kind in (
             self.two_people.kind(),
             delegation_change(self.approvals, self.parties),
             *programme_changes(self.programmes, self.parties),
+            *self.policies.kinds(),
         ):
             self.changes.offer(kind)
         self.notices = Notices(engine, clock, channels_from(os.environ))
-        self.jobs = Jobs(self.desk, self.parties, self.receivables, self.maturity, self.notices)
+        self.jobs = Jobs(
+            self.desk,
+            self.parties,
+            self.receivables,
+            self.maturity,
+            self.notices,
+            answer_asks=self.quotes.answer_open,
+        )
         self.documents = Documents(self.desk)
+
+    def _quote_signer(self, financier: str, digest: bytes) -> Sequence[bytes]:
+        """A financier's signatures over an automatic quote, with keys it keeps here as `quotes-ADDRESS`; else none."""
+        public = self.fact(f"demo:quotes:{financier}") if self.settings.demo else None
+        if public is not None:
+            return [sign_digest(demo_key(public).private, digest)]
+        name = f"quotes-{financier.lower()}"
+        mine = sorted(one for one in self.keys.names() if one == name or one.startswith(name + "-"))
+        return [sign_digest(self.keys.get(one).private, digest) for one in mine]
 
     def fact(self, name: str) -> str | None:
         """A stored fact of this installation."""

@@ -121,5 +121,26 @@ def test_a_notice_has_its_proof_and_is_read_by_its_own_firm_alone(demo: Installa
     assert "due:9:1" not in lotus.get(f"{API}/notices?unread=true").text
 
 
+def test_the_slider_shows_what_gets_signed(demo: Installation, act_as: As) -> None:
+    note = demo.notes[LOTUS]
+    lotus, pine = act_as(LOTUS), act_as("pine")
+    seen = lotus.get(f"{API}/notes/{note}/early?minor=5000000").json()
+    assert [one["refusal"] for one in seen["items"]] == [None, None]
+    assert seen["beside"]["wait"]["amount"]["minor"] == "5000000"
+    assert seen["beside"]["by_law"]["rule"] == "CN-802-09-LARGE"
+    assert pine.get(f"{API}/notes/{note}/early").status_code == 404
+    body = {"amount": {"minor": "5000000", "currency": "CNY"}}
+    assert post(pine, f"notes/{note}/early", body, key="not mine").status_code == 404
+    firm = post(lotus, f"notes/{note}/early", body, key="early").json()
+    assert [one["price"]["net"] for one in firm["items"]] == [one["price"]["net"] for one in seen["items"]]
+    stood = lotus.get(f"{API}/asks/{firm['ask']}").json()
+    assert stood["answered"] == 2 and not stood["opened"] and "net" not in lotus.get(f"{API}/asks").text
+    assert post(act_as("harbour"), f"asks/{firm['ask']}/open", {}, key="open").json()["code"] == "not_the_asker"
+    opened = post(lotus, f"asks/{firm['ask']}/open", {}, key="open").json()
+    assert [one["quote"] for one in opened["items"]] == [one["quote"] for one in firm["items"]]
+    others = act_as("farhill").get(f"{API}/asks/{firm['ask']}").json()
+    assert len(others["own_quotes"]) == 1 and others["answered"] is None and len(others["invited"]) == 1
+
+
 def _now(clock: Clock) -> int:
     return clock.now()

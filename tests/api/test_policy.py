@@ -134,6 +134,10 @@ MATRIX = {
     "notes?holder={at_pine}": {"pine"} | OVERSEERS,
     "audit/bundle": OVERSEERS,
     "approvals": ALL,
+    "asks": ALL,
+    "asks/{ask}": {"lotus", "harbour", "farhill"} | OVERSEERS,
+    "notes/{pine}/early": {"pine"},
+    "policies": ALL,
     "limits?of={at_core}": {"core"} | OVERSEERS,
     "programmes": ALL,
     "fairness": ALL,
@@ -160,6 +164,7 @@ def test_every_operation_answers_only_those_concerned(operation: str, demo: Inst
         financed=demo.financed,
         at_pine=demo.at(PINE),
         at_core=demo.at(CORE),
+        ask=demo.ask,
     )
     allowed = {name for name, seat in SEATS.items() if act_as(*seat).get(f"{API}/{path}").status_code == 200}
     assert allowed == MATRIX[operation]
@@ -175,6 +180,7 @@ def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
         .replace("{receivable}", "{receivable_id}")
         .replace("stages/0", "stages/{number}")
         .replace("{pine}", "{note_id}")
+        .replace("{ask}", "{ask_id}")
         for operation in MATRIX
     }
     elsewhere = {"evidence/{evidence_id}", "evidence/{evidence_id}/raw"}  # tests/api/test_documents.py
@@ -194,6 +200,8 @@ def _everything(client: Any, demo: Installation) -> str:
         "programmes",
         "limits",
         "notices",
+        "asks",
+        "policies",
         f"receivables/{demo.receivable}",
         f"receivables/{demo.receivable}/notes",
         *(f"notes/{note}" for note in demo.notes.values()),

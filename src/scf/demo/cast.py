@@ -185,11 +185,11 @@ def enrol_cast(app: App) -> None:
                     )
                 )
     _seat_people(app)
-    if app.desk.sent("demo:enrol") is not None:
-        return
-    prepared = app.parties.prepare_enrolment(enrolments)
-    signatures = quorum_digest([demo_key(name).private for name in OPERATOR_NAMES[:2]], prepared.digest)
-    app.desk.relay([("demo:enrol", app.parties.enrolment_call(prepared.message, signatures))])
+    if app.desk.sent("demo:enrol") is None:
+        prepared = app.parties.prepare_enrolment(enrolments)
+        signatures = quorum_digest([demo_key(name).private for name in OPERATOR_NAMES[:2]], prepared.digest)
+        app.desk.relay([("demo:enrol", app.parties.enrolment_call(prepared.message, signatures))])
+    _offer_policies(app)
 
 
 def _seat_people(app: App) -> None:
@@ -210,3 +210,33 @@ def _seat_people(app: App) -> None:
                     given_by=address(app, CORE),
                     currency=code,
                 )
+
+
+def _offer_policies(app: App) -> None:
+    """Both financiers quote by themselves: a policy each, asked for by one of its people and agreed by another."""
+    with app.desk.session() as session:
+        for code, base_ppm, officer in ((HARBOUR, 46_000, "credit-officer"), (FARHILL, 52_000, "checker")):
+            who = address(app, code)
+            if app.policies.of(session, [who]):
+                continue
+            agreed_by = seat_key(code, officer).address
+            app.parties.seat(session, agreed_by, FIRMS.index(firm(code)) + 1, officer)
+            bands = ((30, 0), (90, 2_000), (200, 5_000))
+            terms = {
+                "financier": who,
+                "currency": "CNY",
+                "paying_bank": address(app, CIVIC),
+                "rates": [{"up_to_days": days, "rate_ppm": base_ppm + more} for days, more in bands],
+                "sizes": [{"from_minor": 0, "add_ppm": 3_000}, {"from_minor": 100_000_00, "add_ppm": 0}],
+                "obligors": {address(app, CORE): {"limit_minor": firm(CORE).limit_minor}},
+                "min_minor": 1_000_00,
+                "max_minor": 5_000_000_00,
+                "fee_minor": 0 if code == FARHILL else 20_00,
+                "valid_until": app.clock.now() + DELEGATION_SECONDS,
+            }
+            row = app.changes.request(session, "set_quote_policy", terms, who)
+            app.changes.approve(session, row.id, agreed_by)
+    for code in (HARBOUR, FARHILL):
+        name = f"demo:quotes:{address(app, code)}"
+        if app.fact(name) is None:
+            app.set_fact(name, seat_key(code).name)

@@ -18,6 +18,7 @@ from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.financing.people import require_people
 from scf.financing.price import Fee, Price, price
 from scf.financing.registry import Registry
+from scf.financing.sealing import require_open
 from scf.kernel.clock import today
 from scf.kernel.dates import ceil_hour, day_of
 from scf.kernel.identifiers import reference_of
@@ -200,6 +201,7 @@ class FinancingDesk:
             ask = self._ask(session, ask_id)
             if message["financier"] not in ask.invited.split(","):
                 raise Problem("not_invited", who=self._parties.name_of(session, str(message["financier"])))
+            require_open(session, ask, self._desk.clock.now())
             latest = ceil_hour(self._desk.clock.now() + LOCK_VALID_SECONDS)
             about = (int(message["parentId"]), int(message["amount"]))
             if about != (int(ask.note_id, 16), ask.amount_minor) or int(message["lockUntil"]) > latest:

@@ -26,6 +26,7 @@ HOUR = 3600
 DAY = 24 * HOUR
 PERIODS: Mapping[str, int] = {
     "lapse": HOUR,
+    "quotes": HOUR,
     "bank": DAY,
     "overdue": DAY,
     "reminders": DAY,
@@ -53,6 +54,7 @@ class Jobs:
         exchange: Callable[[], int] | None = None,
         anchor: Callable[[], Done | None] | None = None,
         repayment_accounts: Sequence[str] = (),
+        answer_asks: Callable[[], int] | None = None,
         extra: Mapping[str, Handler] | None = None,
     ) -> None:
         self._desk = desk
@@ -63,8 +65,10 @@ class Jobs:
         self._exchange = exchange
         self._anchor = anchor
         self._repayment_accounts = tuple(repayment_accounts)
+        self._answer_asks = answer_asks
         handlers: dict[str, Handler] = {
             "lapse": self._lapse,
+            "quotes": self._quotes,
             "bank": self._bank,
             "overdue": self._overdue,
             "reminders": self._reminders,
@@ -98,6 +102,12 @@ class Jobs:
                         note = queries.note(session, f"0x{event.args['noteId']:064x}")
                         self._tell_lapsed(session, note, one)
         return f"{len(done)} offers and locks returned"
+
+    def _quotes(self, argument: str) -> str:
+        """Answer open requests from the financiers' own policies."""
+        if self._answer_asks is None:
+            return "no policies here"
+        return f"{self._answer_asks()} automatic quotes"
 
     def _tell_lapsed(self, session: Session, note: Note, done: Done) -> None:
         row = queries.receivable(session, note.receivable_id)
