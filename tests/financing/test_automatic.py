@@ -87,7 +87,6 @@ def test_the_figure_shown_is_the_figure_signed_and_locked(installation: Installa
         shown[0].price.net_minor,
         shown[0].price.fees_minor,
     )
-    del ask
 
 
 def test_a_policy_is_set_by_two_people_of_the_financier(installation: Installation) -> None:
