@@ -12,6 +12,7 @@ from scf.ledger.intents import quorum_digest
 from scf.parties.approvals import Delegation
 from scf.parties.keys import KeyPair, demo_key
 from scf.parties.service import Enrolment, Role
+from scf.risk.models import FirmProfile
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +103,8 @@ FIRMS = (
 CORE_KEYS = ("core-maker", "core-checker")
 CHECKED_ACTS = ("issue", "accept_many")
 DELEGATION_SECONDS = 5 * 366 * 86_400
+INDUSTRIES = {CORE: "C", LOTUS: "C", PINE: "C", RIVER: "C", STONE: "C", STEEL: "F", FAIRWAY: "G", MEASURE: "M"}
+"""Sections of GB/T 4754 by firm."""
 PROGRAMME_KEYS = ("programme-maker", "programme-checker")
 """Keys of the programme in a run on a delivery list."""
 
@@ -198,6 +201,10 @@ def _seat_people(app: App) -> None:
     with app.desk.session() as session:
         for name in CORE_KEYS:
             app.parties.seat(session, demo_key(name).address, 1, name.removeprefix("core-"))
+        for number, row in enumerate(FIRMS, start=1):
+            if row.code in INDUSTRIES and session.get(FirmProfile, number) is None:
+                now, line = app.clock.now(), INDUSTRIES[row.code]
+                session.add(FirmProfile(organisation_id=number, industry=line, source="demo", set_at=now))
         checker = demo_key(CORE_KEYS[1]).address
         for act in CHECKED_ACTS:
             if session.get(Delegation, (checker, act)) is None:

@@ -34,15 +34,30 @@ __all__ = [
     "deal_of",
     "if_one_fails",
     "judge",
+    "order_of",
+    "recent_trades",
 ]
 
 
-def assess(session: Session, note_id: str, *, clock: Clock) -> Verdict:
+def assess(session: Session, note_id: str, *, clock: Clock, trades: Sequence[Paper] | None = None) -> Verdict:
     """What the signals say of the trade behind a note, as of today. Raises Problem `unknown_note`."""
-    return judge(deal_of(session, note_id, clock=clock))
+    return judge(deal_of(session, note_id, clock=clock, trades=trades))
 
 
-def deal_of(session: Session, note_id: str, *, clock: Clock) -> Deal:
+def recent_trades(session: Session, *, clock: Clock) -> list[Paper]:
+    """Invoices of everybody within the window; read once where several deals are looked at."""
+    return _selected(session, day_number(today(clock)))
+
+
+def order_of(session: Session, note_id: str) -> str | None:
+    """The order behind a note: that of its own pass, else that of the issue. Raises Problem `unknown_note`."""
+    note = queries.note(session, note_id)
+    row = queries.receivable(session, note.receivable_id)
+    dossier = session.get(Dossier, note.evidence) or session.get(Dossier, row.document)
+    return dossier.order_reference if dossier else None
+
+
+def deal_of(session: Session, note_id: str, *, clock: Clock, trades: Sequence[Paper] | None = None) -> Deal:
     """The trade behind a note: that of its own pass where it has papers, else that of the issue.
 
     Raises Problem `unknown_note`.
@@ -56,7 +71,6 @@ def deal_of(session: Session, note_id: str, *, clock: Clock) -> Deal:
     papers = _own_papers(session, dossier) if dossier else []
     invoice = next((paper for paper in papers if paper.kind == "invoice"), None)
     known = _invoices(session, as_of, seller_names | ({invoice.seller} if invoice else set()))
-    trades = _trades(session, as_of)
     return Deal(
         as_of=as_of,
         seller=invoice.seller if invoice else min(seller_names, default=seller_address),
@@ -66,7 +80,7 @@ def deal_of(session: Session, note_id: str, *, clock: Clock) -> Deal:
         twins=_twins(session, invoice, dossier, row),
         seller_invoices=known,
         credit_notes=_credit_notes(session, as_of, seller_names | ({invoice.seller} if invoice else set())),
-        trades=trades,
+        trades=_selected(session, as_of) if trades is None else trades,
         obligor_late_days=_late_days(session, row.obligor, clock),
         obligor_overdue=[str(one.id) for one in queries.overdue_of(session, row.obligor, clock.now())],
     )
@@ -150,10 +164,6 @@ def _selected(session: Session, as_of: int, *where: Any, limit: int = _MOST_TRAD
 
 def _invoices(session: Session, as_of: int, sellers: set[str]) -> list[Paper]:
     return _selected(session, as_of, col(InvoiceRow.seller).in_(sellers), limit=2_000)
-
-
-def _trades(session: Session, as_of: int) -> list[Paper]:
-    return _selected(session, as_of)
 
 
 def _twins(session: Session, invoice: Paper | None, dossier: Dossier | None, row: Receivable) -> list[Paper]:

@@ -79,7 +79,8 @@ def _marked(steps: Sequence[Step], breaks: Sequence[ExceptionView]) -> dict[int,
 
 def said(step: Step) -> str:
     """Amount, quantity and source of a fact in one line."""
-    parts: list[Any] = [step.reference or ""]
+    reference = step.reference or ""
+    parts: list[Any] = [reference if len(reference) <= 40 else f"…{reference.partition('?')[0][-8:]}"]
     if step.amount_minor is not None and step.currency:
         parts.append(format_money(step.amount_minor, step.currency))
     if step.quantity_milli is not None:

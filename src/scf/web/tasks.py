@@ -13,6 +13,7 @@ from scf.api import reads
 from scf.api.access import Caller
 from scf.api.views import Json, Views
 from scf.app import App
+from scf.financing.declining import declined_by
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.parties.service import Role
 from scf.receivables import queries
@@ -68,8 +69,9 @@ def _quotes(views: Views) -> Iterator[Task]:
 def _asks(views: Views) -> Iterator[Task]:
     if not views.caller.has(Role.FINANCIER):
         return
+    no = declined_by(views.session, views.caller.addresses)
     for ask in views.app.financing.asks_for(views.session, views.caller.address):
-        if _taken(views, ask) or _quoted(views, ask):
+        if ask.id in no or _taken(views, ask) or _quoted(views, ask):
             continue
         shown = views.note(ask.note_id)
         amount = {**shown["amount"], "minor": str(ask.amount_minor)} if shown["amount"] else None

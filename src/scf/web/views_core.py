@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -22,7 +21,6 @@ from scf.kernel.clock import today
 from scf.kernel.money import format_plain
 from scf.kernel.problems import Problem
 from scf.ledger.intents import digest
-from scf.parties.approvals import PendingAct
 from scf.parties.service import Role
 from scf.receivables import queries
 from scf.receivables.batch import BatchRow, prepare_accept_many, read_batch
@@ -40,10 +38,6 @@ _CONFIRM_SECONDS = 12 * 3600
 MAKER_CLAUSES = (
     N_("We owe these amounts for goods or services received; order, delivery and invoice of each are on file."),
     N_("Nothing is signed for the firm yet: a second person checks each one, and only then do we owe it."),
-)
-CHECKER_CLAUSES = (
-    N_("I compared each amount with its invoice, its delivery and what is free of the limit."),
-    N_("With my signature the firm promises to pay these amounts on the days shown; this cannot be undone alone."),
 )
 
 
@@ -153,64 +147,6 @@ def _propose(request: Request, pages: Pages, caller: Caller, form: FormData) -> 
     return go("/to-approve", done="proposed")
 
 
-@router.get("/to-approve")
-def to_approve(request: Request, pages: PagesDoor, caller: Signed) -> Response:
-    """What makers of the firm proposed, beside the papers as they stand now."""
-    return _to_approve_page(request, pages, caller, None)
-
-
-@router.post("/to-approve")
-async def approved(request: Request, pages: PagesDoor, caller: Signed) -> Response:
-    """Sign as checker and send, or send back with a reason."""
-    form = await request.form()
-    return await run_in_threadpool(_approved, request, pages, caller, form)
-
-
-def _approved(request: Request, pages: Pages, caller: Caller, form: FormData) -> Response:
-    app = pages.app
-    ids = list(dict.fromkeys(str(value) for value in form.getlist("pick")))
-    back, refused = form.get("decision") == "send_back", []
-    try:
-        if not ids:
-            raise Problem("nothing_chosen")
-        with app.reading() as session:
-            waiting = {row.id: row for row in app.approvals.waiting(session, caller.organisation_id)}
-        rows = [waiting[one] for one in ids if one in waiting]
-        if len(rows) != len(ids):
-            raise Problem("nothing_chosen")
-        if back:
-            _send_back(pages, request, caller, ids, str(form.get("reason") or ""))
-            return go("/to-approve", done="sent_back")
-        content = pages.sessions.open(str(form.get("shown") or ""), seconds=_CONFIRM_SECONDS) or {"at": 2**62}
-        check_reading(request, content, form, [pages.gettext(request, text) for text in CHECKER_CLAUSES])
-        digests = [digest(app.contracts, row.contract, row.primary_type, json.loads(row.message)) for row in rows]
-        signatures = signatures_of(app, caller, digests, form)
-    except Problem as problem:
-        return _to_approve_page(request, pages, caller, problem)
-    for row, signature in zip(rows, signatures, strict=True):
-        try:
-            app.approvals.approve(row.id, caller.address, signature, lambda *given: _submit(app, *given))
-        except Problem as problem:
-            refused.append((row, problem))
-            if problem.code in ("same_person", "delegation_missing", "not_of_firm"):
-                break
-    if refused:
-        return _to_approve_page(request, pages, caller, refused[0][1], done=len(rows) - len(refused), refused=refused)
-    return go("/to-approve", done="approved")
-
-
-def _submit(app: App, row: PendingAct, message: Mapping[str, Any], signatures: Sequence[bytes]) -> Mapping[str, Any]:
-    return app.receivables.submit(row.act, message, signatures, key=f"two:{row.id[:40]}", caller=row.account)
-
-
-def _send_back(pages: Pages, request: Request, caller: Caller, ids: Sequence[str], reason: str) -> None:
-    if not reason.strip():
-        raise Problem("form_field_missing", field=pages.gettext(request, N_("Why it goes back")))
-    with pages.app.desk.session() as session:
-        for one in ids:
-            pages.app.approvals.reject(session, one, caller.address, reason.strip()[:600])
-
-
 # Inside ---------------------------------------------------------------------------------------------------------------
 
 
@@ -232,7 +168,7 @@ def _to_accept_page(request: Request, pages: Pages, caller: Caller, problem: Pro
         notes = [_offered(app, session, note) for note in offered]
         pending = len(app.approvals.waiting(session, caller.organisation_id))
         limits = limits_of(app, session, obligor)
-    now, totals = today(app.clock), _totals((item.currency, item.amount_minor) for item in rows)
+    now, totals = today(app.clock), totals_of((item.currency, item.amount_minor) for item in rows)
     return pages.render(
         request,
         "to_accept.html",
@@ -273,66 +209,11 @@ def _confirm_page(
         caller,
         status=problem.status if problem else 200,
         acts=acts,
-        totals=_totals((one["currency"], int(one["minor"])) for one in acts),
+        totals=totals_of((one["currency"], int(one["minor"])) for one in acts),
         clauses=clauses,
         sealed=sealed,
         needed=seconds_to_read(request, clauses),
         person=is_person(pages.app, caller),
-        problem=problem,
-    )
-
-
-def _to_approve_page(
-    request: Request,
-    pages: Pages,
-    caller: Caller,
-    problem: Problem | None,
-    *,
-    done: int = 0,
-    refused: Sequence[tuple[PendingAct, Problem]] = (),
-) -> Response:
-    app, clauses = pages.app, [pages.gettext(request, text) for text in CHECKER_CLAUSES]
-    caller.require(Role.OBLIGOR)
-    with app.reading() as session:
-        obligor = account_of(app, session, caller)
-        acts = [row for row in app.approvals.waiting(session, caller.organisation_id) if row.account == obligor]
-        acts = [row for row in acts if row.valid_until > app.clock.now()]
-        rows = confirming.checked(app, session, acts, obligor)
-        limits = limits_of(app, session, obligor)
-        made = {row.act.maker: _duty(app, session, row.act.maker) for row in rows}
-    now = app.clock.now()
-    return pages.render(
-        request,
-        "to_approve.html",
-        caller,
-        status=problem.status if problem else 200,
-        rows=[
-            {
-                "act": row.act,
-                "paper": row.paper,
-                "amount": amount(row.face_minor, row.act.currency),
-                "invoice": amount(row.paper.invoiced_minor, row.act.currency) if row.paper else None,
-                "difference": row.difference_minor,
-                "differs": amount(abs(row.difference_minor or 0), row.act.currency),
-                "maturity": row.maturity,
-                "creditor": row.creditor,
-                "notes": row.notes,
-                "summary": {"en": row.act.summary_en, "zh-CN": row.act.summary_zh},
-                "maker": made[row.act.maker],
-                "mine": row.act.maker == caller.address,
-                "hours": max(0, (now - row.act.made_at) // 3600),
-            }
-            for row in rows
-        ],
-        mine=sum(row.act.maker == caller.address for row in rows),
-        totals=_totals((row.act.currency, row.face_minor) for row in rows),
-        limits=limits,
-        clauses=clauses,
-        needed=seconds_to_read(request, clauses),
-        shown=pages.sessions.seal({"caller": caller.address}),
-        person=is_person(app, caller),
-        approved=done,
-        refused=refused,
         problem=problem,
     )
 
@@ -357,11 +238,8 @@ def limits_of(app: App, session: Session, obligor: str, currency: str = "CNY") -
     return shown
 
 
-def _duty(app: App, session: Session, address: str) -> str:
-    return next((one.duty for one in app.parties.people(session) if one.address == address), "account")
-
-
-def _totals(pairs: Any) -> list[dict[str, str]]:
+def totals_of(pairs: Any) -> list[dict[str, str]]:
+    """Sums by currency of (currency, minor units), as answers show amounts."""
     sums: dict[str, int] = {}
     for code, minor in pairs:
         sums[code] = sums.get(code, 0) + minor

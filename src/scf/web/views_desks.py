@@ -4,8 +4,8 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from scf.web import views_core, views_payables
+from scf.web import views_approve, views_book, views_core, views_financier, views_payables
 
 router = APIRouter()
-for _desk in (views_core, views_payables):
+for _desk in (views_core, views_approve, views_payables, views_financier, views_book):
     router.include_router(_desk.router)

@@ -112,6 +112,9 @@ DONE = {
     "import": N_("Imported."),
     "proposed": N_("Proposed. A checker of your firm has it now; nothing is owed yet."),
     "approved": N_("Signed by two people. It stands on the ledger now."),
+    "declined": N_("Declined. The holder can read your reason."),
+    "asked_change": N_("Asked. It holds once a second person of your firm agrees."),
+    "change_agreed": N_("Agreed. It holds from now on."),
     "sent_back": N_("Sent back to its maker, with your reason."),
     "decide": N_("Decided."),
 }
