@@ -93,7 +93,7 @@ def failures(net: Network, job: MainJob, load: Load, tell: Tell) -> dict[str, An
         raise RuntimeError(f"work did not wait: {failure}")
     tell(f"a second one killed: {found['blocks_with_two_stopped']} more blocks, work waits")
 
-    second.start()
+    second.start(peers=1)
     third.start()
     waiting.join(180)
     if waiting.is_alive() or failure:

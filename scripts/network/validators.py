@@ -123,20 +123,20 @@ class Validator:
             raise RuntimeError(run.stderr[-1500:])
         return run.stderr
 
-    def start(self) -> None:
-        """Start validating."""
+    def start(self, peers: int = 2) -> None:
+        """Start, and validate once so many peers are connected: who seals alone forks from the first block."""
         command = [
             *(str(GETH), "--datadir", str(self.folder), "--config", str(self.folder / "config.toml")),
             *("--networkid", str(CHAIN_ID), "--syncmode", "full", "--gcmode", "archive", "--nat", "none"),
             *("--http", "--http.addr", "127.0.0.1", "--http.port", str(self.http_port)),
             *(
                 "--http.api",
-                "eth,net,web3,admin,clique,txpool",
+                "eth,net,web3,admin,clique,miner,txpool",
                 "--ipcdisable",
                 "--authrpc.port",
                 str(self.engine_port),
             ),
-            *("--mine", "--miner.etherbase", self.address, "--miner.gasprice", "0"),
+            *("--miner.etherbase", self.address, "--miner.gasprice", "0"),
             *(
                 "--miner.gaslimit",
                 str(GAS_LIMIT),
@@ -152,6 +152,20 @@ class Validator:
         log = (self.folder / "log.txt").open("ab")
         self.process = subprocess.Popen(command, stdout=log, stderr=log)
         log.close()
+        if peers:
+            self.validate(peers)
+
+    def validate(self, peers: int) -> None:
+        """Begin to seal blocks once so many peers are connected."""
+        wait_until(lambda: self.peers() >= peers, 60, f"{peers} peers of {self.folder.name}")
+        self.ask("miner_start")
+
+    def peers(self) -> int:
+        """How many validators it is connected to; -1 while it does not answer."""
+        try:
+            return int(self.ask("net_peerCount"), 16)
+        except (httpx.HTTPError, KeyError, ValueError):
+            return -1
 
     def ask(self, method: str, *params: Any) -> Any:
         """One JSON-RPC request."""
@@ -212,7 +226,9 @@ class Network:
     def start(self) -> None:
         """Start all and wait until they make blocks together."""
         for validator in self.validators:
-            validator.start()
+            validator.start(peers=0)
+        for validator in self.validators:
+            validator.validate(peers=len(self.validators) - 1)
         first = self.imported + 2
         wait_until(lambda: all(self.height(validator) >= first for validator in self.validators), 90, "first blocks")
 

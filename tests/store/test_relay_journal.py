@@ -117,7 +117,14 @@ def test_it_answers_as_the_journal_in_memory_does(journal: Journal) -> None:
     for one in (journal, memory):
         one.reserve(1, SENDER, ["a", "b", "c"], 3, _sign)
         one.mark(1, [("b", 9)])
-        one.reserve(1, SENDER, ["c", "d"], 0, _sign)
+        (_, last) = one.reserve(1, SENDER, ["c", "d"], 0, _sign)
+        for raw in (b"dearer", b"dearest"):
+            one.replace(replace(last, raw=raw, transaction_hash=_keccak(raw)))
+        one.mark(1, [("c", 11)])
+        (replaced,) = one.versions(1, ["a", "d"]).items()
+        assert replaced == ("d", [last.transaction_hash, _keccak(b"dearer")])
+        assert [entry.reference for entry in one.recent(1, SENDER, 9)] == ["c", "b"]
+        assert [entry.reference for entry in one.recent(1, SENDER, 1)] == ["c"]
     plain = [[(e.reference, e.nonce, e.raw) for e in one.pending(1, SENDER)] for one in (journal, memory)]
     assert plain[0] == plain[1]
     assert journal.next_nonce(1, SENDER, 0) == memory.next_nonce(1, SENDER, 0) == 7

@@ -242,9 +242,12 @@ class Desk:
         return self._done(reference, receipt)
 
     def follow(self) -> Followed:
-        """Book all ledger events not booked yet."""
+        """Book all ledger events not booked yet; acts that a reorganisation of the ledger dropped are sent again."""
         with self._following:
-            return self._projection.catch_up(self.engine, self)
+            followed = self._projection.catch_up(self.engine, self)
+            if followed.withdrawn and self._relayer.recover():
+                followed += self._projection.catch_up(self.engine, self)
+            return followed
 
     def recover(self) -> int:
         """After a start: send what was stored and not mined, and book what was mined and not booked."""

@@ -58,6 +58,14 @@ class Journal(Protocol):
         """Put another signed transaction under a reference that was never mined (new nonce or new price)."""
         ...
 
+    def versions(self, chain_id: int, references: Sequence[str]) -> dict[str, list[bytes]]:
+        """Hashes of the transactions that were replaced under these references: one of them may have been mined."""
+        ...
+
+    def recent(self, chain_id: int, sender: str, count: int) -> list[Entry]:
+        """The sender's `count` newest entries known to be mined, newest first."""
+        ...
+
     def next_nonce(self, chain_id: int, sender: str, first_free: int) -> int:
         """The nonce the next new entry would take."""
         ...
@@ -69,6 +77,7 @@ class MemoryJournal:
     def __init__(self) -> None:
         self._entries: dict[tuple[int, str], Entry] = {}
         self._highest: dict[tuple[int, str], int] = {}
+        self._versions: dict[tuple[int, str], list[bytes]] = {}
         self._lock = threading.RLock()
 
     def reserve(
@@ -116,9 +125,27 @@ class MemoryJournal:
     def replace(self, entry: Entry) -> None:
         """See `Journal.replace`."""
         with self._lock:
+            old = self._entries[entry.chain_id, entry.reference]
+            if old.transaction_hash != entry.transaction_hash:
+                self._versions.setdefault((entry.chain_id, entry.reference), []).append(old.transaction_hash)
             self._entries[entry.chain_id, entry.reference] = entry
             key = (entry.chain_id, entry.sender)
             self._highest[key] = max(self._highest.get(key, -1), entry.nonce)
+
+    def versions(self, chain_id: int, references: Sequence[str]) -> dict[str, list[bytes]]:
+        """See `Journal.versions`."""
+        found = {reference: self._versions.get((chain_id, reference), []) for reference in references}
+        return {reference: list(keys) for reference, keys in found.items() if keys}
+
+    def recent(self, chain_id: int, sender: str, count: int) -> list[Entry]:
+        """See `Journal.recent`."""
+        with self._lock:
+            mined = [
+                entry
+                for entry in self._entries.values()
+                if entry.chain_id == chain_id and entry.sender == sender and entry.block_number is not None
+            ]
+        return sorted(mined, key=lambda entry: -entry.nonce)[:count]
 
     def next_nonce(self, chain_id: int, sender: str, first_free: int) -> int:
         """See `Journal.next_nonce`."""

@@ -8,7 +8,7 @@ from scf.kernel.clock import Clock
 from scf.kernel.problems import Problem
 from scf.ledger.protocol import Ledger
 
-_RPC_OPTIONS = ("confirmations", "mining_s", "patience_s")
+_RPC_OPTIONS = ("confirmations", "mining_s", "patience_s", "fee", "fee_cap")
 
 
 def open_ledger(setting: str, clock: Clock, *, chain_id: int | None = None, read_only: bool = False) -> Ledger:
@@ -18,7 +18,8 @@ def open_ledger(setting: str, clock: Clock, *, chain_id: int | None = None, read
         setting: `embedded:PATH` (a file, or `:memory:`); `sidecar:PATH` (anvil beside the service, its transactions in
             that file); `rpc:URL` with more URLs of that network after commas, and after a `#` what is particular to it:
             `confirmations=2` (blocks that must follow, where a block is not final at once), `mining_s=120` and
-            `patience_s=30` (seconds to wait for mining, and for a node that answers), parted by `&`.
+            `patience_s=30` (seconds to wait for mining, and for a node that answers), `fee=N` and `fee_cap=N` (wei a
+            unit of gas, where gas is not free), parted by `&`.
         clock: gives the block time of the embedded engine; nodes have their own.
         chain_id: expected chain id; None takes what is there (20260 for a new embedded chain).
         read_only: read beside a writing process.
@@ -39,13 +40,21 @@ def open_ledger(setting: str, clock: Clock, *, chain_id: int | None = None, read
 
         urls, _, options = place.partition("#")
         chosen = _options(setting, options)
-        confirmations = int(chosen.pop("confirmations", 0))
-        return RpcLedger(urls.split(","), clock, chain_id=chain_id, confirmations=confirmations, **chosen)
+        fee = chosen.pop("fee", 0)
+        return RpcLedger(
+            urls.split(","),
+            clock,
+            chain_id=chain_id,
+            confirmations=chosen.pop("confirmations", 0),
+            mining_s=chosen.pop("mining_s", 60),
+            patience_s=chosen.pop("patience_s", 10),
+            fees=(fee, chosen.pop("fee_cap", fee)),
+        )
     raise _unknown(setting)
 
 
-def _options(setting: str, text: str) -> dict[str, float]:
-    found: dict[str, float] = {}
+def _options(setting: str, text: str) -> dict[str, int]:
+    found: dict[str, int] = {}
     for part in filter(None, text.split("&")):
         name, _, value = part.partition("=")
         if name not in _RPC_OPTIONS or not value.isdigit():

@@ -132,15 +132,22 @@ class Position:
 
 @dataclass(frozen=True, slots=True)
 class Followed:
-    """What became of a stream: events applied, events that had been applied before, events put in quarantine."""
+    """What became of a stream: events applied, events that had been applied before, events put in quarantine.
+
+    `withdrawn` says that the ledger was reorganised and the books were written anew.
+    """
 
     applied: int = 0
     repeated: int = 0
     quarantined: int = 0
+    withdrawn: bool = False
 
     def __add__(self, other: Followed) -> Followed:
         return Followed(
-            self.applied + other.applied, self.repeated + other.repeated, self.quarantined + other.quarantined
+            self.applied + other.applied,
+            self.repeated + other.repeated,
+            self.quarantined + other.quarantined,
+            self.withdrawn or other.withdrawn,
         )
 
 
@@ -175,7 +182,7 @@ class Projection(Generic[E]):
         if at is not None and at.chain_id != self.chain_id:
             raise Problem("books_of_another_chain", found=at.chain_id, expected=self.chain_id)
         if at is not None and not _is_on(source, head, at):
-            return self.replace(engine, lambda: source.events(0, head.number), head)
+            return self.replace(engine, lambda: source.events(0, head.number), head) + Followed(withdrawn=True)
         first = 0 if at is None else at.next_block
         return self.follow(engine, source.events(first, head.number), head)
 

@@ -179,6 +179,32 @@ class SqlJournal(Generic[T]):
 
         run(self._engine, work, alone=f"relay {entry.chain_id}")
 
+    def versions(self, chain_id: int, references: Sequence[str]) -> dict[str, list[bytes]]:
+        """Hashes of the transactions that were replaced under these references: one of them may have been mined."""
+        table = table_of(RelaySuperseded)
+        found: dict[str, list[bytes]] = {}
+        with reading(self._engine) as session:
+            for start in range(0, len(references), _AT_ONCE):
+                some = references[start : start + _AT_ONCE]
+                query = sa.select(table.c.reference, table.c.transaction_hash).where(
+                    table.c.chain_id == chain_id, table.c.reference.in_(some)
+                )
+                for reference, key in session.connection().execute(query):
+                    found.setdefault(reference, []).append(key)
+        return found
+
+    def recent(self, chain_id: int, sender: str, count: int) -> list[T]:
+        """The sender's `count` newest entries known to be mined, newest first."""
+        table = table_of(RelayEntry)
+        query = (
+            sa.select(table)
+            .where(table.c.chain_id == chain_id, table.c.sender == sender, table.c.block_number.is_not(None))
+            .order_by(table.c.nonce.desc())
+            .limit(count)
+        )
+        with reading(self._engine) as session:
+            return [self._entry(**row) for row in session.connection().execute(query).mappings()]
+
     def next_nonce(self, chain_id: int, sender: str, first_free: int) -> int:
         """The nonce the next new entry would take."""
         with reading(self._engine) as session:

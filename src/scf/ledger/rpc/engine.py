@@ -13,8 +13,9 @@ from scf.kernel.problems import Problem
 from scf.ledger.hashing import keccak
 from scf.ledger.protocol import NotAccepted, Reverted
 from scf.ledger.rpc.formats import block_of, header_of, log_of, number, proof_of, quantity, raw, receipt_of
+from scf.ledger.rpc.heads import Heads
 from scf.ledger.rpc.nodes import Nodes
-from scf.ledger.rpc.transport import HttpTransport, RpcError, Transport, TransportError
+from scf.ledger.rpc.transport import HttpTransport, RpcError, SocketTransport, Transport, TransportError
 from scf.ledger.signing import checksum
 from scf.ledger.types import Block, Call, Header, Log, Proof, Receipt
 
@@ -29,13 +30,15 @@ class RpcLedger:
     """A network of Ethereum nodes behind the ledger protocol.
 
     Args:
-        places: URLs (or ready transports) of nodes of one network, in order of preference.
+        places: URLs (or ready transports) of nodes of one network, in order of preference. Nodes behind http:// are
+            polled; those behind ws:// tell of new blocks.
         clock: not used for blocks, which take their time from the network; kept so that engines open alike.
         chain_id: expected chain id; None takes what the first node says.
         confirmations: blocks that must follow a block before `submit` answers; 0 for networks with finality.
         patience_s: seconds to go on trying when no node answers.
         mining_s: seconds to wait for a transaction to be mined before `ledger_not_mined_yet`.
         resend_s: seconds after which what is still unmined is offered to the nodes again.
+        fees: what a relayer offers a unit of gas in wei, at first and at most; nothing on free networks.
 
     Raises Problem `ledger_unreachable`, `ledger_wrong_chain`.
     """
@@ -51,8 +54,9 @@ class RpcLedger:
         mining_s: float = 60.0,
         poll_s: float = 0.05,
         resend_s: float = 2.0,
+        fees: tuple[int, int] = (0, 0),
     ) -> None:
-        transports = [HttpTransport(place) if isinstance(place, str) else place for place in places]
+        transports = [_transport(place) if isinstance(place, str) else place for place in places]
         self._expected = chain_id
         self._genesis: bytes | None = None
         self._nodes = Nodes(transports, self._check_node, patience_s=patience_s)
@@ -60,6 +64,7 @@ class RpcLedger:
         self._mining_s = mining_s
         self._poll_s = poll_s
         self._resend_s = resend_s
+        self.fees = fees
         self._times: dict[bytes, int] = {}
         self._seen = -1
         self._identity = threading.RLock()
@@ -67,6 +72,7 @@ class RpcLedger:
         if chain_id is not None and self._chain_id != chain_id:
             raise Problem("ledger_wrong_chain", found=self._chain_id, expected=chain_id)
         self._expected = self._chain_id
+        self._heads = Heads([place for place in places if isinstance(place, str) and _is_socket(place)])
 
     def _check_node(self, transport: Transport) -> None:
         """A node is used only if it has our chain id and our genesis."""
@@ -109,6 +115,12 @@ class RpcLedger:
         header = header_of(block)
         self._seen = max(self._seen, header.number)
         return header
+
+    def _catch_up(self) -> None:
+        """Read from no node that is behind a block already seen, where another one is not behind."""
+        if len(self._nodes.nodes) > 1 and number(self._nodes.ask("eth_blockNumber")) < self._seen:
+            self._nodes.survey()
+            self._nodes.prefer(self._seen)
 
     def header(self, number: int) -> Header:
         """See `Ledger.header`."""
@@ -180,6 +192,7 @@ class RpcLedger:
         found: dict[bytes, Receipt] = {}
         nudged = False
         while True:
+            told = self._heads.seen()
             missing = [key for key in by_hash if key not in found and key not in reasons]
             if not missing:
                 found = self._confirmed(found)
@@ -199,8 +212,9 @@ class RpcLedger:
             elif time.monotonic() > resend_at:
                 again = partial(self._send, {key: by_hash[key] for key in missing})
                 reasons.update(self._patiently(again) or {})
+                self._patiently(self._nodes.another)  # the node asked first may have stopped following
                 resend_at, nudged = time.monotonic() + self._resend_s, False
-            time.sleep(pause)
+            self._heads.wait(told, pause, 1.0)
             pause = min(pause * 1.5, 1.0)
 
     @staticmethod
@@ -229,10 +243,12 @@ class RpcLedger:
             return found
         newest = max(receipt.block_number for receipt in found.values())
         give_up = time.monotonic() + self._mining_s
+        told = self._heads.seen()
         while self.head().number < newest + self._confirmations:
             if time.monotonic() > give_up:
                 raise Problem("ledger_not_mined_yet", money_moved="unknown", seconds=int(self._mining_s))
-            time.sleep(self._poll_s)
+            self._heads.wait(told, self._poll_s, 1.0)
+            told = self._heads.seen()
         hashes = {n: self.header(n).hash for n in {receipt.block_number for receipt in found.values()}}
         return {key: receipt for key, receipt in found.items() if hashes[receipt.block_number] == receipt.block_hash}
 
@@ -250,6 +266,8 @@ class RpcLedger:
             request["from"] = sender
         overrides = [] if timestamp is None else [{}, {"time": quantity(timestamp)}]
         try:
+            if at is None:
+                self._catch_up()
             return raw(self._nodes.ask("eth_call", request, "latest" if at is None else quantity(at), *overrides))
         except RpcError as error:
             data = _revert_data(error)
@@ -301,6 +319,7 @@ class RpcLedger:
 
     def close(self) -> None:
         """See `Ledger.close`."""
+        self._heads.close()
         self._nodes.close()
 
     def __enter__(self) -> RpcLedger:
@@ -326,6 +345,7 @@ class RpcLedger:
             if block in times:
                 data = b"" if number(item["status"]) else self._reason(key, number(item["blockNumber"]))
                 found[key] = receipt_of(item, times[block], data)
+                self._seen = max(self._seen, found[key].block_number)
         return found
 
     def _reason(self, transaction_hash: bytes, block: int) -> bytes:
@@ -350,6 +370,14 @@ class RpcLedger:
             blocks = self._answers([("eth_getBlockByHash", ["0x" + key.hex(), False]) for key in unknown])
             self._times.update({raw(b["hash"]): number(b["timestamp"]) for b in blocks if b is not None})
         return {key: self._times[key] for key in block_hashes if key in self._times}
+
+
+def _is_socket(url: str) -> bool:
+    return url.startswith(("ws://", "wss://"))
+
+
+def _transport(url: str) -> Transport:
+    return SocketTransport(url) if _is_socket(url) else HttpTransport(url)
 
 
 def _revert_data(error: RpcError) -> bytes | None:

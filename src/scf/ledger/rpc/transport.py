@@ -1,11 +1,15 @@
-"""How requests reach a node: batched HTTP on kept-alive connections, or any provider of web3.py."""
+"""How requests reach a node: batched on kept-alive HTTP or a WebSocket, or through any provider of web3.py."""
 
 from __future__ import annotations
 
+import json
+import threading
 from collections.abc import Sequence
 from typing import Any, Protocol
 
 import httpx
+from websockets.exceptions import WebSocketException
+from websockets.sync.client import ClientConnection, connect
 
 Request = tuple[str, Sequence[Any]]
 """Method and parameters."""
@@ -51,10 +55,7 @@ class HttpTransport:
 
     def ask(self, requests: Sequence[Request]) -> list[Any]:
         """See `Transport.ask`."""
-        body = [
-            {"jsonrpc": "2.0", "id": at, "method": method, "params": list(params)}
-            for at, (method, params) in enumerate(requests)
-        ]
+        body = _body(requests)
         try:
             response = self._client.post(self._url, json=body if len(body) != 1 else body[0])
             response.raise_for_status()
@@ -68,6 +69,51 @@ class HttpTransport:
     def close(self) -> None:
         """See `Transport.close`."""
         self._client.close()
+
+
+class SocketTransport:
+    """JSON-RPC 2.0 over a WebSocket that is opened when it is first needed, and again after it broke."""
+
+    def __init__(self, url: str, *, timeout_s: float = 20.0) -> None:
+        address = httpx.URL(url)
+        self.name = f"{address.scheme}://{address.netloc.decode()}"  # without password, or key in the path
+        self._url = url
+        self._timeout_s = timeout_s
+        self._lock = threading.Lock()
+        self._socket: ClientConnection | None = None
+
+    def ask(self, requests: Sequence[Request]) -> list[Any]:
+        """See `Transport.ask`."""
+        body = _body(requests)
+        with self._lock:
+            try:
+                if self._socket is None:
+                    self._socket = open_socket(self._url)
+                self._socket.send(json.dumps(body if len(body) != 1 else body[0]))
+                answers = json.loads(self._socket.recv(timeout=self._timeout_s))
+            except (OSError, ValueError, WebSocketException) as error:
+                self._drop()
+                raise TransportError(f"{type(error).__name__}: {error}"[:200]) from error
+            try:
+                return _in_order(answers if isinstance(answers, list) else [answers], len(body))
+            except TransportError:
+                self._drop()  # what comes next on this socket might answer an older question
+                raise
+
+    def _drop(self) -> None:
+        if self._socket is not None:
+            self._socket.close()
+            self._socket = None
+
+    def close(self) -> None:
+        """See `Transport.close`."""
+        with self._lock:
+            self._drop()
+
+
+def open_socket(url: str) -> ClientConnection:
+    """A WebSocket to a node, without the proxy of the environment. Raises OSError or WebSocketException."""
+    return connect(url, open_timeout=3, max_size=2**28, proxy=None)
 
 
 class ProviderTransport:
@@ -93,6 +139,13 @@ class ProviderTransport:
 
     def close(self) -> None:
         """See `Transport.close`."""
+
+
+def _body(requests: Sequence[Request]) -> list[dict[str, Any]]:
+    return [
+        {"jsonrpc": "2.0", "id": at, "method": method, "params": list(params)}
+        for at, (method, params) in enumerate(requests)
+    ]
 
 
 def _in_order(answers: list[Any], count: int) -> list[Any]:
