@@ -22,6 +22,7 @@ from scf.financing.maturity import Maturity
 from scf.financing.policy import Policies
 from scf.financing.registry import SimulatedRegistry
 from scf.financing.service import FinancingDesk
+from scf.identity.service import People
 from scf.jobs.notices import Notices, channels_from
 from scf.jobs.service import Jobs
 from scf.kernel.clock import Clock, SystemClock
@@ -39,9 +40,11 @@ from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.changes import Changes
 from scf.parties.delegating import delegation_change
 from scf.parties.keys import KeyPair, KeyRing, demo_key
+from scf.parties.onboarding import Onboarding
 from scf.parties.service import Parties
 from scf.parties.two_people import TwoPeople, amounts_of
 from scf.receivables.books import HANDLERS as RECEIVABLE_HANDLERS
+from scf.receivables.invitations import Invitations
 from scf.receivables.judging import ActJudge
 from scf.receivables.programme_changes import programme_changes
 from scf.receivables.programmes import Programmes
@@ -142,11 +145,14 @@ class App:
         self.changes = Changes(self.desk, self.parties)
         self.two_people = TwoPeople(self.desk, self.parties, amounts=settings.two_people)
         self.desk.require_people = self.two_people.require
+        self.onboarding = Onboarding(self.desk, self.parties)
+        self.people = People(clock)
         self.programmes = Programmes(self.desk, self.parties)
         judge = ActJudge(self.rulebook, self.parties, clock, ruleset=settings.ruleset)
         judge.checks.append(self.programmes.check)
         judge.reservations.append(self.programmes.reserve)
         self.receivables = Receivables(self.desk, self.parties, judge, _consortium_key(settings.data))
+        self.invitations = Invitations(self.desk, self.parties, self.receivables)
         self.entrusted = EntrustedAccounts(self.desk, self.parties)
         self.financing = FinancingDesk(
             self.desk, self.parties, self.rulebook, SimulatedRegistry(clock), ruleset=settings.ruleset

@@ -12,11 +12,12 @@ import json
 import secrets
 import time
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from sqlmodel import Session, col, select
 from starlette.requests import Request
+from starlette.responses import Response
 
 from scf.api.models import ApiToken
 from scf.app import App
@@ -43,6 +44,8 @@ class Caller:
     duty: str
     roles: Role
     addresses: frozenset[str]
+    person_id: str | None = None
+    session_id: str | None = None
 
     @property
     def key(self) -> str:
@@ -122,12 +125,67 @@ def current(app: App, sessions: Sessions, request: Request) -> Caller | None:
         if header.lower().startswith("bearer "):
             return caller_at(app, session, token_address(app, session, header[7:].strip()))
         content = sessions.open(request.cookies.get(SESSION_COOKIE))
-        if content is None:
+        row = app.people.signed_in(session, str(content.get("id")), int(time.time())) if content else None
+        if row is None:
             return None
         try:
-            return caller_at(app, session, str(content["address"]))
+            found = caller_at(app, session, row.address)
         except Problem:
             return None
+        return replace(found, person_id=row.person_id, session_id=row.id)
+
+
+def let_in(
+    app: App,
+    sessions: Sessions,
+    request: Request,
+    response: Response,
+    address: str,
+    *,
+    method: str,
+    person_id: str | None = None,
+) -> None:
+    """Begin a session of a browser at a seat, and put its cookie on the answer."""
+    with app.desk.session() as session:
+        row = app.people.sign_in(
+            session,
+            address,
+            method=method,
+            person_id=person_id,
+            device=device_of(request.headers.get("user-agent", "")),
+            at=int(time.time()),
+            seconds=SESSION_SECONDS,
+        )
+        sealed = sessions.seal({"id": row.id})
+    response.set_cookie(
+        SESSION_COOKIE,
+        sealed,
+        max_age=SESSION_SECONDS,
+        httponly=True,
+        samesite="lax",
+        secure=request.url.scheme == "https",
+    )
+
+
+def let_out(app: App, sessions: Sessions, request: Request, *, everywhere: bool = False) -> None:
+    """End the session of a request, or every session of whoever it is; without one nothing happens."""
+    content = sessions.open(request.cookies.get(SESSION_COOKIE))
+    if content is None:
+        return
+    with app.desk.session() as session:
+        row = app.people.signed_in(session, str(content.get("id")), int(time.time()))
+        if row is not None:
+            app.people.sign_out(session, row, everywhere=everywhere)
+
+
+def device_of(agent: str) -> str:
+    """A browser and a system in two words, so that a person recognises an own session in a list."""
+    browsers = (("Edg/", "Edge"), ("MicroMessenger", "WeChat"), ("Firefox/", "Firefox"), ("Chrome/", "Chrome"))
+    systems = (("Android", "Android"), ("iPhone", "iPhone"), ("iPad", "iPad"), ("Windows", "Windows"))
+    browser = next((name for mark, name in browsers if mark in agent), "Safari" if "Safari/" in agent else "")
+    others = (("Mac OS", "Mac"), ("Linux", "Linux"))
+    system = next((name for mark, name in (*systems, *others) if mark in agent), "")
+    return " · ".join(part for part in (browser, system) if part)
 
 
 def issue_token(app: App, address: str, name: str, *, days: int = TOKEN_DAYS) -> str:

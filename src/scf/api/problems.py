@@ -14,6 +14,7 @@ from starlette.requests import Request
 from starlette.responses import JSONResponse, Response
 
 from scf.api.language import language_of
+from scf.api.limits import retry_after
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
 from scf.kernel.sentences import catalogue
@@ -63,7 +64,7 @@ def respond(problem: Problem, request: Request) -> JSONResponse:
     language = language_of(request)
     headers = {"Content-Language": language, "Cache-Control": "no-store"}
     if problem.status in (429, 503):
-        headers["Retry-After"] = str(_RETRY_SECONDS)
+        headers["Retry-After"] = retry_after(problem) or str(_RETRY_SECONDS)
     if problem.status == 401:
         headers["WWW-Authenticate"] = 'Bearer realm="scf"'
     body = body_of(problem, language)

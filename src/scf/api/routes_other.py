@@ -7,10 +7,10 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Response, UploadFile
+from fastapi import APIRouter, Form, Request, Response, UploadFile
 
 from scf.api import access, exceptions
-from scf.api.access import Caller, Sessions
+from scf.api.access import Caller
 from scf.api.doors import Key, Scf, SessionsDoor, Who
 from scf.api.paging import DEFAULT_LIMIT, Cursor, Limit
 from scf.api.shapes import Shape
@@ -117,30 +117,19 @@ def revoke(app: Scf, caller: Who, token_id: str) -> dict[str, Any]:
 
 
 @router.post("/session", tags=["access"])
-def choose(app: Scf, sessions: SessionsDoor, body: SessionBody, response: Response) -> dict[str, Any]:
+def choose(app: Scf, sessions: SessionsDoor, body: SessionBody, request: Request, response: Response) -> dict[str, Any]:
     """Act as a demo identity (demo installations only); sets the session cookie."""
     if not app.settings.demo:
         raise Problem("demo_only")
     with app.reading() as session:
         caller = access.caller_at(app, session, body.address)
-    set_session(response, sessions, caller.address)
+    access.let_in(app, sessions, request, response, caller.address, method="demo")
     return {"address": caller.address, "name": caller.name}
 
 
 @router.delete("/session", tags=["access"])
-def leave(response: Response) -> dict[str, Any]:
+def leave(app: Scf, sessions: SessionsDoor, request: Request, response: Response) -> dict[str, Any]:
     """Sign out."""
+    access.let_out(app, sessions, request)
     response.delete_cookie(access.SESSION_COOKIE)
     return {"signed_in": False}
-
-
-def set_session(response: Response, sessions: Sessions, address: str, *, secure: bool = False) -> None:
-    """Put the session cookie on an answer."""
-    response.set_cookie(
-        access.SESSION_COOKIE,
-        sessions.seal({"address": address}),
-        max_age=access.SESSION_SECONDS,
-        httponly=True,
-        samesite="lax",
-        secure=secure,
-    )

@@ -157,10 +157,23 @@ def demo_signers(app: App, who: str) -> list[KeyPair]:
                 return [seat_key(row.code, seat)]
     with app.desk.session() as session:
         name = app.parties.name_of(session, who)
+        firm_ = app.parties.organisation_of(session, who)
+    if firm_ is not None and firm_.uscc and joined_key(firm_.uscc).address == who:
+        return [joined_key(firm_.uscc)]
     for candidate in (f"vendor: {name}", f"site: {name}", name):  # firms of a delivery list
         if demo_key(candidate).address == who:
             return [demo_key(candidate)]
     raise Problem("unknown_participant", who=who)
+
+
+def joined_key(uscc: str) -> KeyPair:
+    """The demo key of a firm that joined by an invitation."""
+    return demo_key(f"joined: {uscc}")
+
+
+def operator_signatures(digest: bytes) -> list[bytes]:
+    """A digest signed by two operators' demo keys, in the order the contract wants."""
+    return quorum_digest([demo_key(name).private for name in OPERATOR_NAMES[:2]], digest)
 
 
 def enrol_cast(app: App) -> None:
@@ -190,7 +203,7 @@ def enrol_cast(app: App) -> None:
     _seat_people(app)
     if app.desk.sent("demo:enrol") is None:
         prepared = app.parties.prepare_enrolment(enrolments)
-        signatures = quorum_digest([demo_key(name).private for name in OPERATOR_NAMES[:2]], prepared.digest)
+        signatures = operator_signatures(prepared.digest)
         app.desk.relay([("demo:enrol", app.parties.enrolment_call(prepared.message, signatures))])
     _offer_policies(app)
 

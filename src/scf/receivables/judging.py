@@ -179,8 +179,12 @@ class ActJudge:
         }
 
     def passing(self, session: Session, message: Mapping[str, Any]) -> Judgement:
-        """A holder passes a part on: recipient, amount, documents, then the rules."""
-        self._parties.member(session, message["to"])
+        """A holder passes a part on: recipient, amount, documents, then the rules.
+
+        A recipient of None is one that is not a member yet: everything but the recipient is judged.
+        """
+        if message["to"] is not None:
+            self._parties.member(session, message["to"])
         note = queries.note(session, hex_text(message["parentId"]))
         receivable = queries.receivable(session, note.receivable_id)
         amount_minor = _positive(message["amount"], receivable.currency)

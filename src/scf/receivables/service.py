@@ -177,6 +177,14 @@ class Receivables:
             zh=f"您将该凭证中的 {amount} 流转给 {to}，对方签收后生效。",
         )
 
+    def judge_pass(self, session: Session, note_id: str, amount_minor: int, document: str) -> None:
+        """Say beforehand what would refuse a pass of this amount to a firm that is not a member yet.
+
+        Raises Problem of the rule, amount or document that refuses it.
+        """
+        message = {"parentId": int(note_id, 16), "to": None, "amount": amount_minor, "evidence": document}
+        self._judge.passing(session, message)
+
     def prepare_refuse(self, note_id: str, reason: str) -> Prepared:
         """Typed data with which the recipient of an offer refuses it; the value goes back and its cash claim stays."""
         return self._prepare_return("refuse", note_id, reason)

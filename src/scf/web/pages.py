@@ -3,10 +3,13 @@
 from __future__ import annotations
 
 import hashlib
+import os
+import re
 from collections.abc import Mapping
 from datetime import datetime
 from importlib import resources
 from typing import Any
+from urllib.parse import urlsplit
 
 from jinja2 import Environment, PackageLoader, StrictUndefined
 from markupsafe import Markup
@@ -15,6 +18,8 @@ from starlette.responses import HTMLResponse, RedirectResponse, Response
 
 from scf.api.access import Caller, Sessions, current, same_origin
 from scf.api.language import language_of
+from scf.api.limits import Doorkeeper
+from scf.api.views import moment
 from scf.app import App
 from scf.kernel.dates import BEIJING, day_of
 from scf.kernel.money import format_money
@@ -37,6 +42,7 @@ class Pages:
     def __init__(self, app: App, sessions: Sessions) -> None:
         self.app = app
         self.sessions = sessions
+        self.doorkeeper = Doorkeeper()
         self._environments = {language: _environment(language) for language in ("zh-CN", "en")}
 
     def caller(self, request: Request) -> Caller:
@@ -74,10 +80,33 @@ class Pages:
             "problem": None,
             "static": static_path,
             "places": places_of(caller),
+            "firms": self.firms(caller) if caller else [],
             "unread": self.unread(caller) if caller else 0,
         }
         html = environment.get_template(template).render({**shared, **context})
         return HTMLResponse(html, status_code=status, headers={"Content-Language": language})
+
+    def admit(self, request: Request, what: str) -> None:
+        """Count an attempt from where the request came. Raises Problem `too_many_attempts`, or `other_origin`."""
+        same_origin(request)
+        self.doorkeeper.admit(what, request.client.host if request.client else "-")
+
+    def origin(self, request: Request) -> str:
+        """Scheme and host of these pages as people reach them: `SCF_ORIGIN`, or what the request came by."""
+        return os.environ.get("SCF_ORIGIN", "").rstrip("/") or f"{request.url.scheme}://{request.url.netloc}"
+
+    def passkey_site(self, request: Request) -> str | None:
+        """The name passkeys are bound to; None where these pages are reached by a bare address."""
+        host = urlsplit(self.origin(request)).hostname or ""
+        return None if re.fullmatch(r"[\d.]+|.*:.*", host) or not host else host
+
+    def firms(self, caller: Caller) -> list[dict[str, str]]:
+        """The seats the person who is signed in may act from; none for a demo identity or a token."""
+        if caller.person_id is None:
+            return []
+        with self.app.reading() as session:
+            seats = self.app.people.seats(session, caller.person_id)
+            return [{"address": seat, "name": self.app.parties.name_of(session, seat)} for seat in seats]
 
     def unread(self, caller: Caller) -> int:
         """How many notices of the caller's firm nobody has read."""
@@ -92,6 +121,12 @@ class Pages:
 def go(path: str, *, done: str | None = None) -> Response:
     """Go to a page of ours after a change, so that reloading it changes nothing."""
     return RedirectResponse(f"{path}{'&' if '?' in path else '?'}done={done}" if done else path, status_code=303)
+
+
+def own_path(path: str | None) -> str:
+    """A path of this server, never another site: `/` for anything else."""
+    plain = path or "/"
+    return plain if plain.startswith("/") and not plain.startswith(("//", "/\\")) else "/"
 
 
 def static_path(name: str) -> str:
@@ -129,6 +164,7 @@ def _environment(language: str) -> Environment:
         money=_money,
         day=lambda moment: str(moment)[:10] if moment else "—",
         minute=_minute,
+        clock=lambda seconds: _minute(moment(seconds)),
         text=lambda sentence: (sentence or {}).get(language, ""),
         short=lambda code: str(code).removeprefix("0x")[-8:],
         state=word("STATES"),
@@ -138,6 +174,9 @@ def _environment(language: str) -> Environment:
         owner=word("OWNERS"),
         act=word("ACTS"),
         need=word("NEEDS"),
+        stage=word("STAGES"),
+        method=word("METHODS"),
+        joining=word("JOININGS"),
         decision=word("DECISIONS"),
         svg=Markup,
     )

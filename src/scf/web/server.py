@@ -19,18 +19,26 @@ from starlette.types import Scope
 from scf.api.access import Sessions
 from scf.api.application import DEMO_BANNER, create_api
 from scf.api.headers import AddHeaders
+from scf.api.limits import retry_after
 from scf.api.problems import problem_of
 from scf.app import App
 from scf.kernel.problems import Problem
 from scf.web import (
+    views_account,
     views_acts,
+    views_applications,
     views_desks,
     views_finance,
     views_home,
+    views_invite,
+    views_join,
+    views_links,
     views_live,
     views_month,
     views_notices,
+    views_oidc,
     views_oversight,
+    views_passkeys,
     views_records,
     views_sign_in,
     views_tables,
@@ -77,16 +85,24 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
     server.mount("/static", StaticFiles(directory=Path(str(resources.files("scf.web").joinpath("static")))))
     rooms = (
         views_sign_in,
+        views_account,
         views_home,
+        views_invite,
+        views_join,
+        views_links,
+        views_links,
         views_live,
         views_month,
         views_notices,
         views_records,
         views_tables,
         views_acts,
+        views_applications,
         views_desks,
         views_finance,
+        views_oidc,
         views_oversight,
+        views_passkeys,
     )
     for module in rooms:
         server.include_router(module.router)
@@ -114,7 +130,12 @@ def _answer_errors(server: FastAPI) -> None:
             caller = pages.caller(request)
         except (SignInFirst, Problem):
             caller = None
-        return pages.problem(request, problem_of(error, request), caller)
+        problem = problem_of(error, request)
+        shown = pages.problem(request, problem, caller)
+        wait = retry_after(problem)
+        if wait is not None:
+            shown.headers["Retry-After"] = wait
+        return shown
 
     server.add_exception_handler(SignInFirst, to_sign_in)
     for kind in (Problem, RequestValidationError, HTTPException, Exception):

@@ -9,14 +9,15 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, or_, select
 
-from scf.api import reads
+from scf.api import joining, reads
 from scf.api.access import Caller
-from scf.api.views import Json, Views
+from scf.api.views import Json, Views, moment
 from scf.app import App
 from scf.financing.declining import declined_by
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.parties.service import Role
 from scf.receivables import queries
+from scf.receivables.invitations import Stage
 from scf.receivables.models import Financing, NoteState
 from scf.web.i18n import N_
 
@@ -43,6 +44,8 @@ def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
     views = Views(app, session, caller)
     return [
         *_offered(views),
+        *_invitations(views),
+        *_applications(views),
         *_quotes(views),
         *_asks(views),
         *_financings(views),
@@ -55,6 +58,23 @@ def _offered(views: Views) -> Iterator[Task]:
         shown = views.note(row.id)
         giver = (shown["giver"] or {}).get("name", "")
         yield Task(N_("Accept or refuse"), giver, f"/notes/{row.id}", shown["amount"], shown["offer_until"])
+
+
+def _invitations(views: Views) -> Iterator[Task]:
+    app, session = views.app, views.session
+    for row in app.invitations.of(session, views.caller.addresses, limit=50):
+        if app.invitations.stage(session, row) is Stage.JOINED:
+            shown = joining.shape(app, session, row)
+            if shown["ready"]:
+                about = str(shown["firm"])
+                yield Task(N_("Sign the pass to your invited firm"), about, f"/invitations/{row.id}", shown["amount"])
+
+
+def _applications(views: Views) -> Iterator[Task]:
+    if not views.caller.has(Role.OPERATOR):
+        return
+    for row in views.app.onboarding.all(views.session, state="waiting", limit=20):
+        yield Task(N_("Enrol a firm"), views.name(row.address), f"/applications/{row.id}", until=moment(row.decide_by))
 
 
 def _quotes(views: Views) -> Iterator[Task]:

@@ -45,7 +45,7 @@ def ask_for(request: Request, pages: PagesDoor, caller: Signed, name: str) -> Re
     """The questions of an act, or at once its text to confirm when there is nothing to ask."""
     _known(name)
     if not FORMS[name] and name in acts.SIGNED:
-        return _confirm_page(request, pages, caller, name, FormData(dict(request.query_params)))
+        return confirm_page(request, pages, caller, name, FormData(dict(request.query_params)))
     return _form_page(request, pages, caller, name, FormData(dict(request.query_params)), None)
 
 
@@ -60,9 +60,9 @@ def _answered(request: Request, pages: Pages, caller: Caller, name: str, form: F
     _known(name)
     try:
         if name in acts.SIGNED:
-            return _confirm_page(request, pages, caller, name, form)
+            return confirm_page(request, pages, caller, name, form)
         act = acts.PLAIN[name]
-        body = _read(act.body, body_of(name, form, caller, lambda text: pages.gettext(request, text)))
+        body = read_body(act.body, body_of(name, form, caller, lambda text: pages.gettext(request, text)))
         key = str(form.get("key") or new_reference("K"))
         reply = office.carry_out(
             pages.app,
@@ -128,9 +128,10 @@ def _send_signed(
     return acts.submit(pages.app, caller, act, message, signatures, kept["context"], f"in:{key}")
 
 
-def _confirm_page(request: Request, pages: Pages, caller: Caller, name: str, form: FormData) -> Response:
+def confirm_page(request: Request, pages: Pages, caller: Caller, name: str, form: FormData) -> Response:
+    """The text of an act with these answers, to read and confirm. Raises Problem of what refuses it."""
     act = acts.SIGNED[name]
-    body = _read(act.body, body_of(name, form, caller, lambda text: pages.gettext(request, text)))
+    body = read_body(act.body, body_of(name, form, caller, lambda text: pages.gettext(request, text)))
     ready = acts.prepare(pages.app, caller, act, body)
     content = {
         "act": name,
@@ -230,7 +231,7 @@ def _form_page(
     )
 
 
-def _read(shape: type[BaseModel], body: Mapping[str, Any]) -> Any:
+def read_body(shape: type[BaseModel], body: Mapping[str, Any]) -> Any:
     """The request of a form. Raises Problem `request_not_readable` naming the first field that does not fit."""
     try:
         return shape.model_validate(body)

@@ -8,21 +8,16 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from scf.api.access import SESSION_COOKIE, caller_at, current, same_origin, token_address
+from scf.api.access import caller_at, current, let_in, same_origin, token_address
 from scf.api.language import COOKIE, known
-from scf.api.routes_other import set_session
 from scf.api.routes_records import roles_of
 from scf.kernel.problems import Problem
 from scf.web.doors import PagesDoor
+from scf.web.pages import own_path
+from scf.web.views_oidc import Provider
 
 router = APIRouter()
 _LANGUAGE_SECONDS = 365 * 86_400
-
-
-def own_path(path: str | None) -> str:
-    """A path of this server, never another site: `/` for anything else."""
-    plain = path or "/"
-    return plain if plain.startswith("/") and not plain.startswith(("//", "/\\")) else "/"
 
 
 @router.get("/sign-in")
@@ -40,7 +35,7 @@ def sign_in(request: Request, pages: PagesDoor, next: str = "/") -> Response:
         for (_, name), seats in groupby(rows, key=lambda row: (row.organisation_id, row.name))
     ]
     caller = current(pages.app, pages.sessions, request)
-    return pages.render(request, "sign_in.html", caller, firms=firms, next=own_path(next))
+    return pages.render(request, "sign_in.html", caller, firms=firms, next=own_path(next), oidc=Provider.configured())
 
 
 @router.post("/sign-in")
@@ -53,6 +48,8 @@ def enter(
 ) -> Response:
     """Act as a demo identity (demo installations only), or as whom an API token names."""
     same_origin(request)
+    if token:
+        pages.admit(request, "enter")
     with pages.app.reading() as session:
         if token:
             address = token_address(pages.app, session, token.strip())
@@ -60,16 +57,8 @@ def enter(
             raise Problem("demo_only")
         caller = caller_at(pages.app, session, address)
     response = RedirectResponse(own_path(next), status_code=303)
-    set_session(response, pages.sessions, caller.address, secure=request.url.scheme == "https")
-    return response
-
-
-@router.post("/sign-out")
-def leave(request: Request) -> Response:
-    """Sign out."""
-    same_origin(request)
-    response = RedirectResponse("/sign-in", status_code=303)
-    response.delete_cookie(SESSION_COOKIE)
+    method = "token" if token else "demo"
+    let_in(pages.app, pages.sessions, request, response, caller.address, method=method)
     return response
 
 

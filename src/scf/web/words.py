@@ -66,6 +66,23 @@ NEEDS = {
     "inspection": N_("inspection"),
     "delivery": N_("delivery"),
 }
+METHODS = {
+    "demo": N_("demo identity"),
+    "token": N_("API token"),
+    "link": N_("one-time link"),
+    "passkey": N_("passkey"),
+    "oidc": N_("through your organisation"),
+    "join": N_("joined by an invitation"),
+    "switch": N_("changed firm"),
+}
+JOININGS = {"waiting": N_("waiting"), "enrolled": N_("enrolled"), "refused": N_("refused")}
+STAGES = {
+    "open": N_("link sent"),
+    "expired": N_("expired"),
+    "withdrawn": N_("taken back"),
+    "joined": N_("joined"),
+    "passed": N_("passed on"),
+}
 ACTS = {
     "issue": N_("Issue a receivable"),
     "accept": N_("Accept a note"),
@@ -117,4 +134,10 @@ DONE = {
     "change_agreed": N_("Agreed. It holds from now on."),
     "sent_back": N_("Sent back to its maker, with your reason."),
     "decide": N_("Decided."),
+    "enrolled": N_("Enrolled. The firm was told."),
+    "refused": N_("Refused. The firm reads your reason."),
+    "invite": N_("Show the code, or send the link."),
+    "uninvite": N_("Taken back. Nothing left your note."),
+    "joined": N_("Welcome: your firm is on the ledger. Read what is offered, then accept it or refuse."),
+    "reminded": N_("They were told and can send you a new link."),
 }
