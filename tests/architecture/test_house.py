@@ -25,7 +25,7 @@ DOMAIN = (
 DOORS = [room for room in (*DOMAIN, "audit") if room != "risk"]
 NETWORK = {"requests", "urllib.request", "urllib3", "http.client", "socket", "smtplib", "ftplib", "aiohttp", "httpx"}
 MAY_CALL_OUT = ("ledger/rpc/", "jobs/notices", "jobs/webhooks", "api/mailer", "web/views_oidc")
-"""Where a configured node, mail server, hook or provider of identities is spoken to; everything else works without a network."""
+"""Where a configured node, mail server, hook or provider of identities is spoken to; all else needs no network."""
 
 
 def name_of(module: Path) -> str:
