@@ -36,7 +36,9 @@ class YearBank:
     def open(self, capital_minor: int) -> None:
         """Open all accounts and give cores and financiers their means."""
         named = [(one.account, one.name) for one in self._cast.everybody] + [(self.repayment, "Repayment account")]
-        self.simulator.open_accounts([(number, name, CURRENCY) for number, name in named])
+        # The bank carries a credit it took back after holders were paid, until its obligor makes it good.
+        self.simulator.open_account(self.repayment, "Repayment account", CURRENCY, overdraft_minor=capital_minor)
+        self.simulator.open_accounts([(number, name, CURRENCY) for number, name in named[:-1]])
         with self._app.desk.session() as session:
             for number, name in named:
                 self._mirror(session, number, name)

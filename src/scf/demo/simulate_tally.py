@@ -82,5 +82,6 @@ def figures(year: Year, capital_minor: int) -> dict[str, int]:
         "late_interest_minor": counts["interest_minor"],
         "buy_back_demands": counts["buy_backs"],
         "cures": counts["cures"],
+        "reversals": counts["reversals"],
         "transactions": counts["transactions"],
     }

@@ -20,6 +20,7 @@ from scf.demo.list_cast import chunks
 from scf.demo.simulate_bank import YearBank
 from scf.demo.simulate_cast import CURRENCY, Actor, YearCast
 from scf.demo.simulate_locked import LockedMoney
+from scf.demo.simulate_reversals import Reversals
 from scf.demo.simulate_tally import Tally
 from scf.desk.service import Done, Prepared
 from scf.financing.collecting import due_day, owed, payment_id
@@ -92,6 +93,7 @@ class Year:
         self.sales: dict[str, Sale] = {}
         self.fates: dict[int, str] = {}
         self.locked = LockedMoney(self)
+        self.reversals = Reversals(self)
         self.halted: set[str] = set()
         self.start = today(clock)
         self.issuing_days = issuing_days
@@ -109,8 +111,11 @@ class Year:
             self._pass_on(day)
             self.locked.act(day)
             self._obligors_pay(day)
+            self.reversals.take_back_late(day)
         self.app.receivables.lapse_due()
         self.bank.exchange()
+        if working:
+            self.reversals.take_back_at_once(day)
         self.locked.prove(day - timedelta(days=1))
         self._collect()
         self._complete_sales()
@@ -123,7 +128,7 @@ class Year:
     @property
     def is_finished(self) -> bool:
         """Whether nothing is planned or under way any more."""
-        return not (self.plan.payments or self.sales or self.locked.is_busy)
+        return not (self.plan.payments or self.sales or self.locked.is_busy or self.reversals.is_busy)
 
     # Issue and pass --------------------------------------------------------------------------------------------------
 
@@ -165,20 +170,26 @@ class Year:
         self._accept(accepted)
 
     def _fate(self) -> str:
-        return self.random.choices(("on_time", "late", "partial", "over"), weights=(92, 3, 3, 2))[0]
+        fates = ("on_time", "late", "partial", "over", "reversed", "reversed_late")
+        return self.random.choices(fates, weights=(86, 3, 3, 2, 3, 3))[0]
 
     def _plan_payments(self, receivable_id: int, maturity: int, fate: str) -> None:
         due = due_day(maturity, self.app.maturity.calendar)
         if fate == "never":
             return
         if fate == "late":
-            self._plan(due + timedelta(days=self.random.randint(1, 12)), receivable_id, "rest")
+            self.plan_payment(due + timedelta(days=self.random.randint(1, 12)), receivable_id, "rest")
             return
-        self._plan(due, receivable_id, {"partial": "half", "over": "over"}.get(fate, "rest"))
+        self.plan_payment(due, receivable_id, {"partial": "half"}.get(fate, fate))
         if fate == "partial":
-            self._plan(due + timedelta(days=self.random.randint(2, 10)), receivable_id, "rest")
+            self.plan_payment(due + timedelta(days=self.random.randint(2, 10)), receivable_id, "rest")
 
-    def _plan(self, day: date, receivable_id: int, how: str) -> None:
+    def obligor_of(self, session: Session, receivable_id: int) -> Actor:
+        """Who owes a receivable."""
+        return self.cast.of(queries.receivable(session, receivable_id).obligor)
+
+    def plan_payment(self, day: date, receivable_id: int, how: str) -> None:
+        """The obligor pays on this day or the next business day: the rest, half, or too much."""
         self.plan.payments[business_day_from(self.app.maturity.calendar, day)].append((receivable_id, how))
 
     def _pass_on(self, day: date) -> None:
@@ -328,6 +339,7 @@ class Year:
                 if amount:
                     name = payment_id(receivable_id, str(day.toordinal()))
                     self.bank.pay(session, name, core.account, self.bank.repayment, amount)
+                    self.reversals.paid(day, name, receivable_id, how)
 
     def _collect(self) -> None:
         with self.app.desk.session() as session:
