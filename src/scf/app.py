@@ -22,6 +22,7 @@ from scf.financing.maturity import Maturity
 from scf.financing.policy import Policies
 from scf.financing.registry import SimulatedRegistry
 from scf.financing.service import FinancingDesk
+from scf.holds.service import Holds
 from scf.identity.service import People
 from scf.jobs.notices import Notices, channels_from
 from scf.jobs.service import Jobs
@@ -165,14 +166,16 @@ class App:
         )
         self.maturity = Maturity(self.desk, self.parties, self.receivables)
         judge.due_day = self.maturity.due_day
+        self.notices = Notices(engine, clock, channels_from(os.environ))
+        self.holds = Holds(self.desk, self.parties, tell=self._tell)
         for kind in (
             self.two_people.kind(),
             delegation_change(self.approvals, self.parties),
             *programme_changes(self.programmes, self.parties),
             *self.policies.kinds(),
+            self.holds.kind(),
         ):
             self.changes.offer(kind)
-        self.notices = Notices(engine, clock, channels_from(os.environ))
         self.jobs = Jobs(
             self.desk,
             self.parties,
@@ -180,8 +183,14 @@ class App:
             self.maturity,
             self.notices,
             answer_asks=self.quotes.answer_open,
+            remind_holds=self.holds.remind,
         )
         self.documents = Documents(self.desk)
+
+    def _tell(
+        self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], evidence_id: str
+    ) -> None:
+        self.notices.tell(session, key, who, kind, words, evidence_id=evidence_id)
 
     def _quote_signer(self, financier: str, digest: bytes) -> Sequence[bytes]:
         """A financier's signatures over an automatic quote, with keys it keeps here as `quotes-ADDRESS`; else none."""

@@ -142,5 +142,16 @@ def test_the_slider_shows_what_gets_signed(demo: Installation, act_as: As) -> No
     assert len(others["own_quotes"]) == 1 and others["answered"] is None and len(others["invited"]) == 1
 
 
+def test_only_those_a_hold_concerns_appeal_and_only_operators_file_orders(demo: Installation, act_as: As) -> None:
+    for one in act_as("pine").get(f"{API}/holds").json()["items"]:
+        assert one["reason"]["en"] and one["owner"]["zh-CN"] and one["decide_by"] and one["may_appeal"]
+    stranger = post(act_as(LOTUS), "holds/dispute:99:0/appeal", {"words": "mine"}, key="appeal")
+    assert (stranger.status_code, stranger.json()["code"]) == (404, "unknown_hold")
+    order = {"words": "Case 1", "authority": "Court", "binds_until": 1_900_000_000}
+    assert post(act_as(LOTUS), "holds/orders", order, key="order").json()["code"] == "role_needed_to_hold"
+    filed = post(act_as("operator", "operator-1"), "holds/orders", order, key="order").json()
+    assert filed["reason"].startswith("0x") and filed["evidence"]
+
+
 def _now(clock: Clock) -> int:
     return clock.now()

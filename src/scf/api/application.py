@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from scf.api import problems, routes_acts, routes_money, routes_other, routes_quotes, routes_records
+from scf.api import problems, routes_acts, routes_holds, routes_money, routes_other, routes_quotes, routes_records
 from scf.api.access import Sessions
 from scf.api.headers import AddHeaders
 from scf.app import App
@@ -47,7 +47,7 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
 
     api.state.scf = app
     api.state.sessions = sessions
-    for module in (routes_records, routes_acts, routes_money, routes_quotes, routes_other):
+    for module in (routes_records, routes_acts, routes_holds, routes_money, routes_quotes, routes_other):
         api.include_router(module.router)
     problems.install(api)
 

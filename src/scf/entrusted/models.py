@@ -125,6 +125,16 @@ class StageRule(SQLModel, table=True):
     order_reference: str | None = Field(default=None, index=True)
 
 
+class StatedWords(SQLModel, table=True):
+    """The words behind a hash somebody signs (reason, decision, purpose, consent), filed as evidence."""
+
+    __tablename__ = "stated_words"
+
+    hash: str = Field(primary_key=True, max_length=66, description="keccak256 of the words' UTF-8 text")
+    words: str
+    evidence_id: str = Field(max_length=64)
+
+
 class PayeeAccount(SQLModel, table=True):
     """The bank account behind a salted commitment on the ledger."""
 

@@ -16,7 +16,7 @@ from scf.desk.service import Desk, Done, Prepared
 from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
 from scf.entrusted.agreement import ask, require
-from scf.entrusted.models import PayeeAccount, StageRule
+from scf.entrusted.models import PayeeAccount, StageRule, StatedWords
 from scf.entrusted.shapes import OpenRequest, StagePlan, StageView
 from scf.kernel.dates import day_of
 from scf.kernel.money import currency as currency_of
@@ -59,8 +59,8 @@ class EntrustedAccounts:
                 "bank": request.bank,
                 "currency": currency_of(request.currency).numeric,
                 "account": self._commit_account(session, request.payer, "locked account", request.account),
-                "purpose": _text_hash(request.purpose),
-                "consent": _text_hash(request.consent),
+                "purpose": self._stated(session, request.purpose, "purpose", request.payer),
+                "consent": self._stated(session, request.consent, "consent", request.beneficiary),
                 "stages": [self._stage_message(session, stage) for stage in request.stages],
                 "attestors": list(request.attestors),
                 "approvers": list(request.approvers),
@@ -167,6 +167,7 @@ class EntrustedAccounts:
         """Typed data with which payer, beneficiary or payee holds a part of a stage; the rest goes on."""
         with self._desk.session() as session:
             row = queries.account(session, account_id)
+            stated = self._stated(session, reason, "dispute", by)
         amount = format_money(amount_minor, row.currency)
         return self._prepared(
             "dispute",
@@ -175,7 +176,7 @@ class EntrustedAccounts:
                 "stage": number,
                 "by": by,
                 "amount": amount_minor,
-                "reason": _text_hash(reason),
+                "reason": stated,
                 "deadline": self._deadline(),
             },
             (by,),
@@ -206,6 +207,8 @@ class EntrustedAccounts:
             with self._desk.session() as session:
                 if act == "attest":
                     self._independent(session, hex_text(message["evidence"]).removeprefix("0x"))
+                if act == "dispute" and session.get(StatedWords, hex_text(message["reason"])) is None:
+                    raise Problem("dispute_without_words")
                 if act == "approve":
                     self._agreed(session, int(message["accountId"]), int(message["stage"]), int(message["upTo"]))
                 if act.startswith("confirm_"):
@@ -329,6 +332,26 @@ class EntrustedAccounts:
             english.append(f"{people} more approval(s)")
             chinese.append(f"还需 {people} 人批准")
         return {"en": " and ".join(english) + " missing", "zh-CN": "，".join(chinese)} if english else {}
+
+    def _stated(self, session: Session, words: str, kind: str, by: str) -> str:
+        """File what somebody says and return the hash it signs. Raises Problem `dispute_without_words` for nothing."""
+        said = words.strip()
+        if not said and kind == "dispute":
+            raise Problem("dispute_without_words")
+        hashed = _text_hash(words)
+        if said and session.get(StatedWords, hashed) is None:
+            kept = evidence_log.record(
+                session,
+                words.encode(),
+                kind=kind,
+                source=f"{kind} words",
+                sender=by,
+                trust=Trust.T2,
+                received_at=self._desk.clock.now(),
+            )
+            session.add(StatedWords(hash=hashed, words=words, evidence_id=kept.evidence_id))
+            session.flush()
+        return hashed
 
     def _independent(self, session: Session, evidence_id: str) -> None:
         entries = evidence_log.records_of(session, evidence_id)

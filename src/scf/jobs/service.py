@@ -30,6 +30,7 @@ PERIODS: Mapping[str, int] = {
     "bank": DAY,
     "overdue": DAY,
     "reminders": DAY,
+    "holds": DAY,
     "anchor": DAY,
     "notices": HOUR,
 }
@@ -55,6 +56,7 @@ class Jobs:
         anchor: Callable[[], Done | None] | None = None,
         repayment_accounts: Sequence[str] = (),
         answer_asks: Callable[[], int] | None = None,
+        remind_holds: Callable[[], int] | None = None,
         extra: Mapping[str, Handler] | None = None,
     ) -> None:
         self._desk = desk
@@ -66,12 +68,14 @@ class Jobs:
         self._anchor = anchor
         self._repayment_accounts = tuple(repayment_accounts)
         self._answer_asks = answer_asks
+        self._remind_holds = remind_holds
         handlers: dict[str, Handler] = {
             "lapse": self._lapse,
             "quotes": self._quotes,
             "bank": self._bank,
             "overdue": self._overdue,
             "reminders": self._reminders,
+            "holds": self._holds,
             "anchor": self._anchor_log,
             "notices": self._deliver,
             **(extra or {}),
@@ -220,6 +224,10 @@ class Jobs:
                     evidence_id=kept.evidence_id,
                 )
         return f"{told} reminders"
+
+    def _holds(self, argument: str) -> str:
+        """Tell the operators of holds and appeals nobody decided in time."""
+        return "no holds here" if self._remind_holds is None else f"{self._remind_holds()} holds past their day"
 
     def _anchor_log(self, argument: str) -> str:
         if self._anchor is None:

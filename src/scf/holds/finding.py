@@ -1,0 +1,193 @@
+"""Every hold there is now, read from the books: frozen notes, disputed parts, halted obligors, open exceptions."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from dataclasses import dataclass
+
+from sqlmodel import Session, col, select
+
+from scf.entrusted.models import Dispute, EntrustedAccount, Stage, StatedWords
+from scf.holds.models import HoldOrder
+from scf.kernel.dates import next_day, to_unix
+from scf.kernel.money import format_money
+from scf.parties.models import Member
+from scf.parties.service import Parties
+from scf.receivables.models import Dossier, Note, NoteHold, Receivable
+from scf.reconciliation import service as reconciliation
+from scf.reconciliation.facts import date_of
+
+REVIEW_FROZEN_SECONDS = 30 * 86_400
+"""A freeze whose order names no end is looked at again after this long."""
+SETTLE_DISPUTE_SECONDS = 15 * 86_400
+"""Both sides of a dispute have this long; then the operators decide."""
+CURE_SECONDS = 5 * 86_400
+"""Once everything is paid, operators lift a halt within this long."""
+
+
+@dataclass(frozen=True, slots=True)
+class Hold:
+    """One hold: why, who decides, by when (unix seconds), and whom it concerns. Texts in en and zh-CN."""
+
+    id: str
+    kind: str
+    reason: dict[str, str]
+    owner: dict[str, str]
+    since: int
+    decide_by: int
+    parties: frozenset[str]
+    amount_minor: int = 0
+    currency: str = "CNY"
+    evidence_id: str | None = None
+
+
+_OPERATORS = {"en": "two operators", "zh-CN": "两名运营人员"}
+
+
+def holds(session: Session, parties: Parties, now: int) -> list[Hold]:
+    """All holds, the one to be decided first first."""
+    found = [
+        *_frozen(session),
+        *_disputed(session),
+        *_halted(session, parties, now),
+        *_exceptions(session),
+    ]
+    return sorted(found, key=lambda one: (one.decide_by, one.id))
+
+
+def _frozen(session: Session) -> Iterator[Hold]:
+    notes = session.exec(select(Note).where(col(Note.frozen).is_(True)).order_by(col(Note.id))).all()
+    for note in notes:
+        order = session.exec(
+            select(NoteHold)
+            .where(NoteHold.note_id == note.id, NoteHold.kind == "frozen")
+            .order_by(col(NoteHold.ordered_at).desc(), col(NoteHold.id).desc())
+        ).first()
+        row = session.get(Receivable, note.receivable_id)
+        if order is None or row is None:
+            continue
+        filed = session.get(HoldOrder, order.reason)
+        authority = filed.authority if filed else None
+        yield Hold(
+            id=f"frozen:{note.id}",
+            kind="frozen",
+            reason={
+                "en": f"Frozen by order of {authority}: {filed.words}"
+                if filed
+                else f"Frozen by an order with the hash {order.reason[:12]}…; its words are not on file yet.",
+                "zh-CN": f"依 {authority} 的指令冻结：{filed.words}"
+                if filed
+                else f"依指令冻结（指令哈希 {order.reason[:12]}…），指令原文尚未存档。",
+            },
+            owner=_OPERATORS,
+            since=order.ordered_at,
+            decide_by=filed.binds_until if filed else order.ordered_at + REVIEW_FROZEN_SECONDS,
+            parties=frozenset({note.holder, note.giver, row.obligor}),
+            amount_minor=note.amount_minor,
+            currency=row.currency,
+            evidence_id=filed.evidence_id if filed else None,
+        )
+
+
+def _disputed(session: Session) -> Iterator[Hold]:
+    stages = session.exec(
+        select(Stage).where(Stage.disputed_minor > 0).order_by(col(Stage.account_id), col(Stage.stage))
+    )
+    for stage in stages.all():
+        account = session.get(EntrustedAccount, stage.account_id)
+        last = session.exec(
+            select(Dispute)
+            .where(
+                Dispute.account_id == stage.account_id,
+                Dispute.stage == stage.stage,
+                col(Dispute.raised_by).is_not(None),
+            )
+            .order_by(col(Dispute.at).desc())
+        ).first()
+        if account is None or last is None:
+            continue
+        said = session.get(StatedWords, last.reason)
+        amount = format_money(stage.disputed_minor, account.currency)
+        words = said.words if said else "—"
+        yield Hold(
+            id=f"dispute:{stage.account_id}:{stage.stage}",
+            kind="dispute",
+            reason={
+                "en": f"{amount} of stage {stage.stage + 1} is disputed: {words}",
+                "zh-CN": f"第 {stage.stage + 1} 阶段的 {amount} 存在异议：{words}",
+            },
+            owner={
+                "en": "payer and beneficiary together, then two operators",
+                "zh-CN": "付款方与受益方共同决定，逾期由两名运营人员决定",
+            },
+            since=last.at,
+            decide_by=last.at + SETTLE_DISPUTE_SECONDS,
+            parties=frozenset({account.payer, account.beneficiary, stage.payee}),
+            amount_minor=stage.disputed_minor,
+            currency=account.currency,
+            evidence_id=said.evidence_id if said else None,
+        )
+
+
+def _halted(session: Session, parties: Parties, now: int) -> Iterator[Hold]:
+    for member in session.exec(select(Member).where(col(Member.halted).is_(True)).order_by(col(Member.address))).all():
+        late = session.exec(
+            select(Receivable)
+            .where(
+                Receivable.obligor == member.address,
+                Receivable.outstanding_minor > 0,
+                Receivable.state == "live",
+                Receivable.maturity < now,
+            )
+            .order_by(col(Receivable.maturity))
+        ).all()
+        name = parties.name_of(session, member.address)
+        since = late[0].maturity if late else now
+        owed = format_money(sum(row.outstanding_minor for row in late), late[0].currency) if late else ""
+        yield Hold(
+            id=f"halt:{member.address}",
+            kind="halt",
+            reason={
+                "en": f"{name} may not issue: {owed} is overdue."
+                if late
+                else f"{name} may not issue: all is paid, the halt waits to be lifted.",
+                "zh-CN": f"{name} 暂停开立：逾期 {owed}。" if late else f"{name} 暂停开立：已付清，待解除。",
+            },
+            owner={"en": f"{name} pays; then two operators", "zh-CN": f"{name} 付清后由两名运营人员解除"},
+            since=since,
+            decide_by=now + CURE_SECONDS if not late else late[0].maturity + CURE_SECONDS,
+            parties=frozenset({member.address}),
+            amount_minor=sum(row.outstanding_minor for row in late),
+            currency=late[0].currency if late else "CNY",
+        )
+
+
+def _exceptions(session: Session) -> Iterator[Hold]:
+    after: tuple[int, int] | None = None
+    while True:
+        page = reconciliation.exceptions(session, after=after, limit=200)
+        for row in page.rows:
+            if row.severity != "stop":
+                continue
+            yield Hold(
+                id=f"exception:{row.id}",
+                kind="exception",
+                reason={"en": row.sentence_en, "zh-CN": row.sentence_zh},
+                owner={"en": row.owner, "zh-CN": row.owner},
+                since=0,
+                decide_by=to_unix(next_day(date_of(row.deadline_day))),
+                parties=_of_order(session, row.reference),
+            )
+        after = page.next
+        if after is None:
+            return
+
+
+def _of_order(session: Session, reference: str) -> frozenset[str]:
+    """Who gave or holds notes that stand on an order."""
+    rows = session.exec(
+        select(Note.giver, Note.holder)
+        .join(Dossier, col(Dossier.document) == col(Note.evidence))
+        .where(Dossier.order_reference == reference)
+    )
+    return frozenset(who for pair in rows for who in pair)
