@@ -50,6 +50,7 @@ from scf.receivables.judging import ActJudge
 from scf.receivables.programme_changes import programme_changes
 from scf.receivables.programmes import Programmes
 from scf.receivables.service import Receivables
+from scf.risk.lists import Lists
 from scf.rulebook.service import Rulebook
 from scf.store.compare import Difference, compare
 from scf.store.engine import open_engine
@@ -186,6 +187,7 @@ class App:
             remind_holds=self.holds.remind,
         )
         self.documents = Documents(self.desk)
+        self.lists = Lists(self.desk, self.parties)
 
     def _tell(
         self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], evidence_id: str

@@ -55,7 +55,7 @@ class Guarantee(SQLModel, table=True):
 class ListEntry(SQLModel, table=True):
     """One entry of the blacklist: two operators, a reason, evidence, an authority, an end, and an appeal.
 
-    `state`: proposed, in_force, ended (by time, appeal or decision) or rejected.
+    `state`: proposed, in_force, ending (its end is proposed), ended or rejected.
     """
 
     __tablename__ = "list_entry"
@@ -74,6 +74,7 @@ class ListEntry(SQLModel, table=True):
     agreed_at: int | None = Field(default=None, sa_type=BigInteger)
     ended_at: int | None = Field(default=None, sa_type=BigInteger)
     end_reason: str | None = Field(default=None, sa_type=sa.Text)
+    end_reason_by: str | None = Field(default=None, max_length=42)
     ledger_transaction: str | None = Field(default=None, max_length=66)
 
 

@@ -178,6 +178,7 @@ def _environment(language: str) -> Environment:
         method=word("METHODS"),
         joining=word("JOININGS"),
         decision=word("DECISIONS"),
+        exception=word("EXCEPTIONS"),
         svg=Markup,
     )
     return environment

@@ -50,7 +50,7 @@ AGE_WORDS = {
 }
 LIGHTS = {"green": N_("spread"), "amber": N_("somewhat concentrated"), "red": N_("concentrated")}
 UNKNOWN_INDUSTRY = N_("industry not known")
-_CHIPS = {"green": "s-settled", "amber": "s-locked", "red": "s-overdue"}
+CHIPS = {"green": "s-settled", "amber": "s-locked", "red": "s-overdue"}
 _MOST_BARS = 8
 
 
@@ -243,7 +243,7 @@ def _view(word: str, amounts: dict[str, int], code: str, spoken: Any, *, apart: 
         "rows": rows,
         "hhi": known.hhi,
         "light": spoken.gettext(LIGHTS[known.light]) if known.light else "",
-        "chip": _CHIPS.get(known.light or "", ""),
+        "chip": CHIPS.get(known.light or "", ""),
     }
 
 

@@ -4,8 +4,26 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-from scf.web import views_approve, views_book, views_core, views_financier, views_payables
+from scf.web import (
+    views_approve,
+    views_book,
+    views_cases,
+    views_core,
+    views_financier,
+    views_health,
+    views_lists,
+    views_payables,
+)
 
 router = APIRouter()
-for _desk in (views_core, views_approve, views_payables, views_financier, views_book):
+for _desk in (
+    views_core,
+    views_approve,
+    views_payables,
+    views_financier,
+    views_book,
+    views_cases,
+    views_lists,
+    views_health,
+):
     router.include_router(_desk.router)

@@ -53,17 +53,6 @@ def bundle(pages: PagesDoor, caller: Signed) -> Response:
     return Response(audit_bundle(pages.app), media_type="application/zip", headers=headers)
 
 
-@router.get("/exceptions")
-def queue(request: Request, pages: PagesDoor, caller: Signed, cursor: str | None = None) -> Response:
-    """Facts that contradict or miss each other, most urgent first."""
-    with pages.app.reading() as session:
-        items, more = exceptions.open_exceptions(session, caller, after=exceptions.read_cursor(cursor))
-        counts = reconciliation.counts(session) if caller.sees_all else {}
-    return pages.render(
-        request, "exceptions.html", caller, items=items, more=exceptions.cursor_text(more), counts=counts
-    )
-
-
 @router.get("/orders/{reference:path}")
 def order(request: Request, pages: PagesDoor, caller: Signed, reference: str) -> Response:
     """One order: goods against money on one time axis, each break explained in a sentence."""
@@ -85,23 +74,6 @@ def order(request: Request, pages: PagesDoor, caller: Signed, reference: str) ->
         said=said,
         kinds=KINDS,
     )
-
-
-@router.post("/exceptions/{exception_id}")
-def decide(
-    pages: PagesDoor,
-    caller: Signed,
-    exception_id: int,
-    decision: Annotated[str, Form()],
-    reason: Annotated[str, Form()] = "",
-) -> Response:
-    """Decide an exception, once, with a reason."""
-    caller.require(Role.OPERATOR)
-    with pages.app.desk.session() as session:
-        done = reconciliation.decide(
-            session, exception_id, decision=decision, reason=reason, by=caller.name, clock=pages.app.clock
-        )
-    return go(f"/orders/{done.reference}", done="decide")
 
 
 @router.get("/members")
