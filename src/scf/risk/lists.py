@@ -250,10 +250,12 @@ class Lists:
             found.append(Entry(row, firm.name if firm else "—", appeals, (date.fromisoformat(row.until) - now).days))
         return found
 
-    def held(self, session: Session, organisation_id: int) -> Entry | None:
-        """The entry in force on a firm, if any: what its pages say at the top."""
-        rows = self.entries(session, organisation_id=organisation_id)
-        return next((one for one in rows if one.row.state in ("in_force", "ending")), None)
+    def is_held(self, session: Session, organisation_id: int) -> bool:
+        """Whether an entry on this firm is in force."""
+        query = select(ListEntry.id).where(
+            ListEntry.organisation_id == organisation_id, col(ListEntry.state).in_(("in_force", "ending"))
+        )
+        return session.exec(query.limit(1)).first() is not None
 
     # Guarantors ------------------------------------------------------------------------------------------------------
 

@@ -82,6 +82,7 @@ class Pages:
             "places": places_of(caller),
             "firms": self.firms(caller) if caller else [],
             "unread": self.unread(caller) if caller else 0,
+            "on_hold": self.on_hold(caller) if caller else False,
         }
         html = environment.get_template(template).render({**shared, **context})
         return HTMLResponse(html, status_code=status, headers={"Content-Language": language})
@@ -107,6 +108,11 @@ class Pages:
         with self.app.reading() as session:
             seats = self.app.people.seats(session, caller.person_id)
             return [{"address": seat, "name": self.app.parties.name_of(session, seat)} for seat in seats]
+
+    def on_hold(self, caller: Caller) -> bool:
+        """Whether the caller's firm is held by an entry of the blacklist, in force on the ledger."""
+        with self.app.reading() as session:
+            return self.app.lists.is_held(session, caller.organisation_id)
 
     def unread(self, caller: Caller) -> int:
         """How many notices of the caller's firm nobody has read."""

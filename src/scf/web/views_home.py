@@ -14,6 +14,7 @@ from scf.api.shapes import amount
 from scf.api.views import Views
 from scf.kernel.problems import Problem
 from scf.kernel.sentences import catalogue
+from scf.parties.models import Member
 from scf.parties.service import Role
 from scf.receivables import queries
 from scf.receivables.models import Financing, NoteState
@@ -59,22 +60,23 @@ def debt_of(views: Views) -> dict[str, Any]:
     """What the obligor owes, by date, and how much of its limit is free."""
     app, session, caller = views.app, views.session, views.caller
     obligor = app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR) or caller.address
-    member = app.parties.member(session, obligor)
+    member = session.get(Member, obligor)  # also one on hold: its debts and what it holds stay in sight
+    limit_minor, halted = (member.limit_minor, member.halted) if member else (0, False)
     used_minor = queries.outstanding_of(session, obligor)
     due = reads.debts_of(session, obligor, limit=_ROWS)
     code = due[0].currency if due else "CNY"
     rows = [views.receivable(row.id) for row in due]
-    free_minor = max(0, member.limit_minor - used_minor)
+    free_minor = max(0, limit_minor - used_minor)
     return {
         "used": amount(used_minor, code),
         "free": amount(free_minor, code),
-        "limit": amount(member.limit_minor, code),
-        "bar": bar(used_minor, member.limit_minor, f"{used_minor * 100 // max(1, member.limit_minor)} %"),
+        "limit": amount(limit_minor, code),
+        "bar": bar(used_minor, limit_minor, f"{used_minor * 100 // max(1, limit_minor)} %"),
         "rows": rows,
         "count": reads.count_debts(session, obligor),
         "overdue": reads.count_debts(session, obligor, before=app.clock.now()),
         "next": rows[0] if rows else None,
-        "halted": member.halted,
+        "halted": halted,
     }
 
 

@@ -153,7 +153,7 @@ def _lists_page(request: Request, pages: Pages, caller: Caller, problem: Problem
             for row, left, minor in guarantors
         ],
         lapsing=sum(1 for _, left, _ in guarantors if left <= _SOON_DAYS),
-        firms=firms,
+        organisations=firms,
         papers=papers,
         states=STATES,
         may_change=caller.has(Role.OPERATOR),

@@ -1,0 +1,84 @@
+"""An operator's desk: a case taken and decided with evidence, an entry by two, a held firm's own page, health, flow."""
+
+from __future__ import annotations
+
+import csv
+import io
+import re
+
+from tests.api.conftest import As
+from tests.api.installation import CORE, LOTUS, PINE, Installation
+
+from scf.demo.papers import invoice
+
+
+def test_an_operator_takes_the_oldest_and_decides_it_with_reason_and_document(demo: Installation, act_as: As) -> None:
+    paper = invoice("INV-CASE-1", PINE, LOTUS, "PO-CASE-1", "Parts", 700_00, demo.story.day(1), demo.story.day(50))
+    demo.app.documents.import_file(paper.raw, paper.name, source="Pine", sender="Pine", trust=1)
+    operator = act_as("operator", "operator-1")
+    queue = operator.get("/exceptions").text
+    assert "Oldest unresolved" in queue and "Take it" in queue
+    number = re.search(r'href="/cases/(\d+)"[^>]*><strong>PO-CASE-1', queue)
+    assert number, queue
+    path = f"/cases/{number.group(1)}"
+    taken = operator.post(f"/exceptions/{number.group(1)}/take")
+    assert taken.url.path == path and "It is yours now." in taken.text and "Your turn" in taken.text
+    empty = operator.post(f"/exceptions/{number.group(1)}", data={"decision": "accept", "reason": " "})
+    assert empty.status_code == 422 and "No money moved" in empty.text and "<svg" in empty.text
+    evidence = re.search(r'<option value="([0-9a-f]{64})"', empty.text)
+    assert evidence
+    form = {"decision": "accept", "reason": "Order came by mail.", "evidence": evidence.group(1)}
+    decided = operator.post(f"/exceptions/{number.group(1)}", data=form)
+    assert decided.url.path == path and "Order came by mail." in decided.text and evidence.group(1) in decided.text
+    assert act_as("steel").get(path).status_code == 404
+    assert act_as(LOTUS).post(f"/exceptions/{number.group(1)}/take").status_code == 403
+
+
+def test_an_entry_goes_through_two_operators_and_its_firm_can_appeal(demo: Installation, act_as: As) -> None:
+    first, second, third = (act_as("operator", f"operator-{n}") for n in (1, 2, 3))
+    page = first.get("/lists").text
+    paper = re.search(r'name="evidence" required><option value="">—</option><option value="([0-9a-f]{64})"', page)
+    assert paper
+    entry = {
+        "act": "propose",
+        "organisation": "11",
+        "reason": "Certificates without inspections.",
+        "evidence": paper.group(1),
+        "authority": "Market regulator, notice 7",
+        "until": demo.story.day(100).isoformat(),
+    }
+    assert first.post("/lists", data={**entry, "authority": " "}).status_code == 422
+    proposed = first.post("/lists", data=entry).text
+    assert "A second operator has to agree" in proposed and 'value="agree"' not in proposed
+    number = re.search(r'id="entry-(\d+)"', proposed)
+    assert number
+    agreed = second.post("/lists", data={"act": "agree", "entry": number.group(1)})
+    assert "signed by two operators" in agreed.text, agreed.text[-1500:]
+
+    firm = act_as("measure")
+    home = firm.get("/")
+    assert home.status_code == 200 and "on hold" in home.text
+    own = firm.get("/standing").text
+    for said in ("Certificates without inspections.", "notice 7", "first operator", "second operator", "Appeal"):
+        assert said in own
+    appealed = firm.post("/standing", data={"entry": number.group(1), "said": "We have them all."})
+    assert "Your appeal is in" in appealed.text
+    assert act_as("audit").get("/members").status_code == 200, "one firm on hold hides nobody from an overseer"
+    assert "We have them all." in first.get("/lists").text
+    appeal = re.search(r'name="appeal" value="(\d+)"', third.get("/lists").text)
+    assert appeal and 'name="appeal"' not in first.get("/lists").text
+    third.post("/lists", data={"act": "uphold", "appeal": appeal.group(1), "reason": "They were produced."})
+    ended = second.post("/lists", data={"act": "agree", "entry": number.group(1)})
+    assert "Agreed and signed" in ended.text
+    assert "In good standing" in firm.get("/standing").text and "on hold" not in firm.get("/").text
+    assert act_as(CORE).get("/lists").status_code == 403
+
+
+def test_health_says_what_is_worst_and_flow_adds_up(demo: Installation, act_as: As) -> None:
+    page = act_as("operator", "operator-1").get("/health").text
+    assert "Blocks the books are behind" in page and f"<strong>{demo.app.desk.head().number}</strong>" in page
+    assert act_as(LOTUS).get("/health").status_code == act_as("harbour").get("/flow").status_code == 403
+    rows = list(csv.DictReader(io.StringIO(act_as("audit").get("/flow.csv").text.lstrip("\ufeff"))))
+    mine = next(row for row in rows if "Northbridge" in row["core_enterprise"])
+    assert float(mine["face"]) >= float(mine["outstanding"]) > 0 and float(mine["reached_tier_3"]) > 0
+    assert "<svg" in act_as("audit", language="zh-CN").get("/flow").text
