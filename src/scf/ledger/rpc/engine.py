@@ -24,6 +24,7 @@ _KNOWN = ("already known", "known transaction", "alreadyknown", "already importe
 _LATER = ("txpool is full", "pool is full", "limit exceeded", "too many", "timeout")
 _LOG_SPAN = 2_000
 _TIMES_KEPT = 50_000
+_FEW = 8
 
 
 class RpcLedger:
@@ -67,6 +68,7 @@ class RpcLedger:
         self.fees = fees
         self._times: dict[bytes, int] = {}
         self._seen = -1
+        self._whole_blocks = True
         self._identity = threading.RLock()
         self._chain_id = number(self._nodes.ask("eth_chainId"))
         if chain_id is not None and self._chain_id != chain_id:
@@ -135,7 +137,9 @@ class RpcLedger:
         if block is None:
             raise Problem("ledger_unknown_block", number=number)
         hashes = [item["hash"] for item in block["transactions"]]
-        receipts = self._answers([("eth_getTransactionReceipt", [key]) for key in hashes])
+        receipts = self._of_block(block["number"]) if len(hashes) > _FEW else None
+        if receipts is None or len(receipts) != len(hashes):
+            receipts = self._answers([("eth_getTransactionReceipt", [key]) for key in hashes])
         return block_of(block, receipts)
 
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
@@ -336,7 +340,7 @@ class RpcLedger:
         return answers
 
     def _receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
-        items = self._nodes.ask_all([("eth_getTransactionReceipt", ["0x" + key.hex()]) for key in hashes])
+        items = self._found(hashes)
         known = [item for item in items if item is not None and not isinstance(item, RpcError) and item["blockHash"]]
         times = self._times_of({raw(item["blockHash"]) for item in known})
         found = {}
@@ -346,6 +350,33 @@ class RpcLedger:
                 data = b"" if number(item["status"]) else self._reason(key, number(item["blockNumber"]))
                 found[key] = receipt_of(item, times[block], data)
                 self._seen = max(self._seen, found[key].block_number)
+        return found
+
+    def _found(self, hashes: Sequence[bytes]) -> list[Any]:
+        """Receipts as nodes give them; many by the block, because a node reads the whole block for each receipt."""
+        wanted = {"0x" + key.hex(): key for key in hashes}
+        items: list[Any] = []
+        while len(wanted) > _FEW:
+            (first,) = self._nodes.ask_all([("eth_getTransactionReceipt", [next(iter(wanted))])])
+            mined = first is not None and not isinstance(first, RpcError) and first["blockHash"]
+            together = self._of_block(first["blockNumber"]) if mined else None
+            some = [item for item in together or () if item["transactionHash"] in wanted]
+            items += some
+            for item in some:
+                del wanted[item["transactionHash"]]
+            if len(some) < _FEW:
+                break
+        return items + self._nodes.ask_all([("eth_getTransactionReceipt", [key]) for key in wanted])
+
+    def _of_block(self, number: Any) -> list[Any] | None:
+        """All receipts of a block at once; None where a node does not offer that."""
+        if not self._whole_blocks:
+            return None
+        try:
+            found: list[Any] | None = self._nodes.ask("eth_getBlockReceipts", number)
+        except RpcError:
+            self._whole_blocks = False
+            return None
         return found
 
     def _reason(self, transaction_hash: bytes, block: int) -> bytes:
