@@ -8,129 +8,48 @@ A differential test runs both loops on the same code, and another client execute
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from functools import lru_cache
 from typing import Any
 
+from eth._utils.address import generate_contract_address
+from eth.constants import CREATE_CONTRACT_ADDRESS
 from eth.exceptions import FullStack, Halt, InsufficientStack, InvalidJumpDestination, OutOfGas
 from eth.vm.computation import NO_RESULT
 from eth.vm.forks.paris import ParisVM
 from eth.vm.forks.paris.computation import ParisComputation
-from eth.vm.forks.paris.state import ParisState
+from eth.vm.forks.paris.state import ParisState, ParisTransactionExecutor
 from eth.vm.logic.invalid import InvalidOpcode
+from eth.vm.message import Message
 from eth.vm.stack import Stack
 from eth_typing import Address
+from eth_utils import get_extended_debug_logger
 
+from scf.ledger.embedded.plain import PLAIN_OPERATIONS
+from scf.ledger.hashing import keccak
 from scf.ledger.signing import recover_precompile
 
-_MAX = 2**256 - 1
-_SIGN = 2**255
 _CEILING = 2**256
 _STACK_LIMIT = 1024
 _ONE = Address(bytes(19) + b"\x01")
 
-Plain = Callable[[list[int]], None]
 Instruction = tuple[int, Any, int, int, int]
 """What to do, its operand, where to go on, and at the start of a run its gas and stack growth."""
 
 _PUSH, _PLAIN, _DUP, _SWAP, _POP, _JUMPDEST, _JUMPI_TO, _JUMP_TO = range(8)
-_JUMPI, _JUMP, _MSTORE, _MLOAD, _CALLDATALOAD, _OTHER = range(8, 14)
+_JUMPI, _JUMP, _MSTORE, _MLOAD, _CALLDATALOAD, _OTHER, _KECCAK, _SLOAD = range(8, 16)
+_COLD_SLOT_GAS, _WARM_SLOT_GAS, _KECCAK_WORD_GAS = 2_100, 100, 6
 
 
-def _add(stack: list[int]) -> None:
-    stack[-1] = (stack.pop() + stack[-1]) & _MAX
-
-
-def _mul(stack: list[int]) -> None:
-    stack[-1] = (stack.pop() * stack[-1]) & _MAX
-
-
-def _sub(stack: list[int]) -> None:
-    stack[-1] = (stack.pop() - stack[-1]) & _MAX
-
-
-def _div(stack: list[int]) -> None:
-    numerator = stack.pop()
-    stack[-1] = numerator // stack[-1] if stack[-1] else 0
-
-
-def _mod(stack: list[int]) -> None:
-    number = stack.pop()
-    stack[-1] = number % stack[-1] if stack[-1] else 0
-
-
-def _lt(stack: list[int]) -> None:
-    stack[-1] = 1 if stack.pop() < stack[-1] else 0
-
-
-def _gt(stack: list[int]) -> None:
-    stack[-1] = 1 if stack.pop() > stack[-1] else 0
-
-
-def _slt(stack: list[int]) -> None:
-    stack[-1] = 1 if stack.pop() ^ _SIGN < stack[-1] ^ _SIGN else 0
-
-
-def _sgt(stack: list[int]) -> None:
-    stack[-1] = 1 if stack.pop() ^ _SIGN > stack[-1] ^ _SIGN else 0
-
-
-def _eq(stack: list[int]) -> None:
-    stack[-1] = 1 if stack.pop() == stack[-1] else 0
-
-
-def _iszero(stack: list[int]) -> None:
-    stack[-1] = 0 if stack[-1] else 1
-
-
-def _and(stack: list[int]) -> None:
-    stack[-1] = stack.pop() & stack[-1]
-
-
-def _or(stack: list[int]) -> None:
-    stack[-1] = stack.pop() | stack[-1]
-
-
-def _xor(stack: list[int]) -> None:
-    stack[-1] = stack.pop() ^ stack[-1]
-
-
-def _not(stack: list[int]) -> None:
-    stack[-1] ^= _MAX
-
-
-def _shl(stack: list[int]) -> None:
-    shift = stack.pop()
-    stack[-1] = (stack[-1] << shift) & _MAX if shift < 256 else 0
-
-
-def _shr(stack: list[int]) -> None:
-    shift = stack.pop()
-    stack[-1] = stack[-1] >> shift if shift < 256 else 0
-
-
-_PLAIN_OPERATIONS: dict[int, tuple[Plain, int, int]] = {
-    0x01: (_add, 3, -1),
-    0x02: (_mul, 5, -1),
-    0x03: (_sub, 3, -1),
-    0x04: (_div, 5, -1),
-    0x06: (_mod, 5, -1),
-    0x10: (_lt, 3, -1),
-    0x11: (_gt, 3, -1),
-    0x12: (_slt, 3, -1),
-    0x13: (_sgt, 3, -1),
-    0x14: (_eq, 3, -1),
-    0x15: (_iszero, 3, 0),
-    0x16: (_and, 3, -1),
-    0x17: (_or, 3, -1),
-    0x18: (_xor, 3, -1),
-    0x19: (_not, 3, 0),
-    0x1B: (_shl, 3, -1),
-    0x1C: (_shr, 3, -1),
+_MOVES = {
+    0x20: (_KECCAK, 30, -1),
+    0x35: (_CALLDATALOAD, 3, 0),
+    0x50: (_POP, 2, -1),
+    0x51: (_MLOAD, 3, 0),
+    0x52: (_MSTORE, 3, -2),
+    0x54: (_SLOAD, 0, 0),
 }
-"""Operation, gas (Yellow Paper, appendix G) and stack growth by opcode."""
-
-_MOVES = {0x35: (_CALLDATALOAD, 3, 0), 0x50: (_POP, 2, -1), 0x51: (_MLOAD, 3, 0), 0x52: (_MSTORE, 3, -2)}
+"""Those that also read memory, input or storage; what they cost beyond this depends on what they read."""
 
 
 @lru_cache(maxsize=256)
@@ -176,8 +95,8 @@ def _instruction(code: bytes, at: int, destinations: set[int]) -> tuple[int, Any
         if jump in (0x56, 0x57) and value in destinations:
             return (_JUMP_TO, value, after + 1, 11, 0) if jump == 0x56 else (_JUMPI_TO, value, after + 1, 13, -1)
         return _PUSH, value, min(after, len(code)), 3, 1
-    if opcode in _PLAIN_OPERATIONS:
-        operation, gas, growth = _PLAIN_OPERATIONS[opcode]
+    if opcode in PLAIN_OPERATIONS:
+        operation, gas, growth = PLAIN_OPERATIONS[opcode]
         return _PLAIN, operation, at + 1, gas, growth
     if 0x80 <= opcode <= 0x8F:
         return _DUP, -(opcode - 0x7F), at + 1, 3, 1
@@ -278,6 +197,7 @@ def _run(computation: Any, code: bytes, data: bytes) -> None:
     meter = computation._gas_meter
     opcodes = computation.opcodes
     stream = computation.code
+    state, address = computation.state, computation.msg.storage_address
     push, pop = stack.append, stack.pop
     gas: int = meter.gas_remaining
     at = 0
@@ -319,6 +239,26 @@ def _run(computation: Any, code: bytes, data: bytes) -> None:
             except Halt:
                 return
             gas = meter.gas_remaining
+        elif kind == _SLOAD:
+            slot = stack[-1]
+            if state.is_storage_warm(address, slot):
+                gas -= _WARM_SLOT_GAS
+            else:
+                state.mark_storage_warm(address, slot)
+                gas -= _COLD_SLOT_GAS
+            if gas < 0:
+                raise OutOfGas("Out of gas")
+            stack[-1] = state.get_storage(address, slot)
+        elif kind == _KECCAK:
+            place, size = pop(), stack[-1]
+            if size and place + size > len(memory._bytes):
+                meter.gas_remaining = gas
+                computation.extend_memory(place, size)
+                gas = meter.gas_remaining
+            gas -= _KECCAK_WORD_GAS * ((size + 31) // 32)
+            if gas < 0:
+                raise OutOfGas("Out of gas")
+            stack[-1] = int.from_bytes(keccak(bytes(memory._bytes[place : place + size])), "big")
         elif kind in (_MSTORE, _MLOAD):
             if stack[-1] + 32 > len(memory._bytes):
                 meter.gas_remaining = gas
@@ -345,10 +285,41 @@ def _memory_word(stack: list[int], memory: Any, load: bool) -> None:
         memory._bytes[place : place + 32] = stack.pop().to_bytes(32, "big")
 
 
+class FastExecutor(ParisTransactionExecutor):
+    """py-evm's executor, which spells out every transaction for a log that nobody reads, without that text."""
+
+    def build_evm_message(self, transaction: Any) -> Message:
+        """See py-evm (London): gas is bought, the nonce moves on, and the call or creation is described."""
+        state = self.vm_state
+        state.delta_balance(transaction.sender, -transaction.gas * state.get_gas_price(transaction))
+        state.increment_nonce(transaction.sender)
+        creates = transaction.to == CREATE_CONTRACT_ADDRESS
+        created = None
+        if creates:
+            nonce = state.get_nonce(transaction.sender) - 1
+            created = generate_contract_address(transaction.sender, nonce)
+        return Message(
+            gas=transaction.gas - transaction.intrinsic_gas,
+            to=transaction.to,
+            sender=transaction.sender,
+            value=transaction.value,
+            data=b"" if creates else transaction.data,
+            code=transaction.data if creates else state.get_code(transaction.to),
+            create_address=created,
+        )
+
+
 class FastState(ParisState):
     """State of the Paris fork whose code runs in the loop of this module."""
 
     computation_class = FastComputation
+    transaction_executor_class = FastExecutor
+    logger = get_extended_debug_logger("scf.ledger.embedded")
+
+    def delta_balance(self, address: Address, delta: int) -> None:
+        """Change a balance; no change leaves no trace, because an empty account would be cleared again (EIP-161)."""
+        if delta:
+            super().delta_balance(address, delta)
 
 
 class FastVM(ParisVM):
