@@ -23,7 +23,7 @@ from eth.vm.logic.invalid import InvalidOpcode
 from eth.vm.message import Message
 from eth.vm.stack import Stack
 from eth_typing import Address
-from eth_utils import get_extended_debug_logger
+from eth_utils.logging import get_extended_debug_logger
 
 from scf.ledger.embedded.plain import PLAIN_OPERATIONS
 from scf.ledger.hashing import keccak
@@ -294,7 +294,7 @@ class FastExecutor(ParisTransactionExecutor):
         state.delta_balance(transaction.sender, -transaction.gas * state.get_gas_price(transaction))
         state.increment_nonce(transaction.sender)
         creates = transaction.to == CREATE_CONTRACT_ADDRESS
-        created = None
+        created: Any = None
         if creates:
             nonce = state.get_nonce(transaction.sender) - 1
             created = generate_contract_address(transaction.sender, nonce)
