@@ -13,7 +13,8 @@ from types import TracebackType
 from sqlalchemy import Engine
 from sqlmodel import Field, Session, SQLModel
 
-from scf.desk.service import Desk
+from scf.desk.anchoring import anchor
+from scf.desk.service import Desk, Done
 from scf.documents.service import Documents
 from scf.entrusted.books import HANDLERS as ENTRUSTED_HANDLERS
 from scf.entrusted.service import EntrustedAccounts
@@ -24,6 +25,7 @@ from scf.financing.registry import SimulatedRegistry
 from scf.financing.service import FinancingDesk
 from scf.holds.service import Holds
 from scf.identity.service import People
+from scf.jobs.banks import exchange_all, gateways_from, repayment_accounts, simulated
 from scf.jobs.notices import Notices, channels_from
 from scf.jobs.service import Jobs
 from scf.kernel.clock import Clock, SystemClock
@@ -83,6 +85,8 @@ class Settings:
     ruleset: str = "CN"
     two_people: Mapping[str, int] = field(default_factory=dict)
     """From which amount on an act needs two people, in minor units, where it is not the amount of `TWO_PEOPLE_FROM`."""
+    banks: str = ""
+    """Banks spoken with, `BIC=FOLDER` separated by commas; see `scf.jobs.banks`."""
     passphrase: str = field(default="", repr=False)
 
     @classmethod
@@ -94,6 +98,7 @@ class Settings:
             database=os.environ.get("SCF_DATABASE", ""),
             ruleset=os.environ.get("SCF_RULESET", "CN"),
             two_people=amounts_of(os.environ.get("SCF_TWO_PEOPLE", "")),
+            banks=os.environ.get("SCF_BANKS", ""),
             passphrase=os.environ.get("SCF_PASSPHRASE", ""),
             demo=demo or (data / "demo").exists(),
         )
@@ -177,22 +182,43 @@ class App:
             self.holds.kind(),
         ):
             self.changes.offer(kind)
+        self.documents = Documents(self.desk)
+        self.gateways = gateways_from(settings.banks)
+        simulated_bic = self.fact("demo:bank") if settings.demo else None
+        if simulated_bic is not None:
+            self.gateways.append(simulated(settings.data, simulated_bic, clock))
         self.jobs = Jobs(
             self.desk,
             self.parties,
             self.receivables,
             self.maturity,
             self.notices,
+            exchange=self._exchange if self.gateways else None,
+            anchor=self._anchor,
+            repayment_accounts=repayment_accounts,
             answer_asks=self.quotes.answer_open,
             remind_holds=self.holds.remind,
         )
-        self.documents = Documents(self.desk)
         self.lists = Lists(self.desk, self.parties)
 
     def _tell(
         self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], evidence_id: str
     ) -> None:
         self.notices.tell(session, key, who, kind, words, evidence_id=evidence_id)
+
+    def _exchange(self) -> int:
+        """Speak with every bank and join what it says; returns how many lines are new."""
+        return exchange_all(self.gateways, lambda gateway: len(self.documents.exchange(gateway).new_lines))
+
+    def _anchor(self) -> Done | None:
+        """Anchor the evidence log with the first operator's key, where it is kept here."""
+        if self.settings.demo:
+            key = demo_key(OPERATOR_NAMES[0])
+        elif OPERATOR_NAMES[0] in self.keys.names():
+            key = self.keys.get(OPERATOR_NAMES[0])
+        else:
+            return None
+        return anchor(self.desk, key.address, lambda digest: sign_digest(key.private, digest))
 
     def _quote_signer(self, financier: str, digest: bytes) -> Sequence[bytes]:
         """A financier's signatures over an automatic quote, with keys it keeps here as `quotes-ADDRESS`; else none."""

@@ -124,6 +124,7 @@ def _serve(data: Path, port: int) -> None:
     import uvicorn
 
     from scf.app import Settings, open_app
+    from scf.jobs.runner import JobRunner
     from scf.web.server import create_server
 
     with open_app(Settings.from_environment(data)) as installation:
@@ -132,7 +133,8 @@ def _serve(data: Path, port: int) -> None:
             f"\nPages: http://127.0.0.1:{port}   API: http://127.0.0.1:{port}/api/v1/docs   Ctrl-C ends.",
             f"\n页面：http://127.0.0.1:{port}   接口：http://127.0.0.1:{port}/api/v1/docs   按 Ctrl-C 结束。",
         )
-        uvicorn.run(server, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
+        with JobRunner(installation.jobs):
+            uvicorn.run(server, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
 
 
 @app.command("import")

@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlmodel import select
 from tests.installation import Installation, Trade
 
 from scf.demo.cast import LOTUS, firm
@@ -13,7 +14,8 @@ from scf.kernel.clock import today
 from scf.kernel.dates import next_day
 from scf.rulebook.checks import Outcome
 from scf.rulebook.service import Rulebook, Verdict
-from scf.store.evidence import Trust
+from scf.store import evidence
+from scf.store.evidence import Evidence, Trust
 
 FACE = 100_000_00
 BOOK = Rulebook.load()
@@ -38,6 +40,26 @@ def test_an_issue_of_which_nobody_knows_the_delivery_is_not_prepared(shared_inst
     assert "date of delivery" in problem.sentence("en") and "交付日期" in problem.sentence("zh-CN")
     known = at.request(filed(at, "INV-2", Trust.T3, delivered_on=today(at.clock).isoformat()), FACE)
     at.app.receivables.prepare_issue(known)
+
+
+def test_what_only_the_applicant_uploaded_is_issued_with_a_warning_and_finances_nothing(
+    installation: Installation,
+) -> None:
+    at = installation
+    day = today(at.clock).isoformat()
+    _, note = at.issued(filed(at, "INV-1", Trust.T1, delivered_on=day), FACE)
+    invited = [at.who("harbour"), at.who("farhill")]
+
+    def ask() -> None:
+        with at.app.desk.session() as session:
+            at.app.financing.ask(session, note, FACE, invited)
+
+    problem = at.refused("CN-77-10-CLEARED", ask)
+    assert "T1" in problem.sentence("en")
+    with at.app.desk.session() as session:
+        warned = session.exec(select(Evidence).where(Evidence.kind == "decision")).all()
+        raw = b" ".join(evidence.raw_bytes(session, one.evidence_id) for one in warned)
+    assert b'"CN-77-10-TRUST"' in raw, "the issue's decision says that nobody independent was heard"
 
 
 @pytest.mark.parametrize("ruleset", sorted(BOOK.rulesets))

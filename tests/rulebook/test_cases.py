@@ -36,6 +36,7 @@ CASES: dict[str, Case] = {
         {"delivered_on": date(2026, 7, 2), "issue_date": date(2026, 7, 1)},
         {"delivered_on": date(2026, 7, 1), "issue_date": date(2026, 7, 1)},
     ),
+    "CN-77-10-CLEARED": ({"trust_level": 1}, {"trust_level": 2}),
     "CN-77-10-TRUST": ({"trust_level": 1}, {"trust_level": 2}),
     "CN-768-ONCE": ({"invoice_assigned": True}, {"invoice_assigned": False}),
     "CN-77-12-CHOICE": ({"financiers_invited": 1}, {"financiers_invited": 2}),

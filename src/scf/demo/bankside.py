@@ -9,6 +9,7 @@ from scf.bank.gateway import SimulatedGateway
 from scf.bank.simulator import SimulatedBank, account_number_of
 from scf.demo.cast import CORE, FARHILL, FIRMS, HARBOUR, firm
 from scf.demo.play import Play
+from scf.jobs.banks import REPAYMENT
 from scf.kernel.clock import today
 from scf.kernel.dates import next_day, to_unix
 from scf.kernel.problems import Problem
@@ -46,13 +47,20 @@ class BankSide:
 
     def open_accounts(self) -> None:
         """Open every firm's account, the repayment account and the account to be locked; again changes nothing."""
+        self.app.set_fact("demo:bank", BIC)  # a serving installation goes on speaking with this bank
         named = [(row.account, row.name) for row in FIRMS if row.account]
         named += [(self.repayment_account, "Repayment account"), (self.locked_account, "Entrusted account 1")]
         for number, holder in named:
             self.simulator.open_account(number, holder, CNY)
             with self.app.desk.session() as session:
                 bank.open_account(
-                    session, number=number, bank=BIC, currency=CNY, holder=holder, now=self.play.clock.now()
+                    session,
+                    number=number,
+                    bank=BIC,
+                    currency=CNY,
+                    holder=holder,
+                    now=self.play.clock.now(),
+                    purpose=REPAYMENT if number == self.repayment_account else "current",
                 )
         for code, amount in WORKING_CAPITAL.items():
             self.simulator.deposit(firm(code).account, amount, reference=f"opening-{code}")

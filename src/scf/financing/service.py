@@ -33,7 +33,7 @@ from scf.receivables.judging import Check, hex_text, paper_facts
 from scf.receivables.models import Dossier, NoteState, Receivable
 from scf.receivables.models import Financing as FinancingBook
 from scf.receivables.service import plain, reference_hash
-from scf.receivables.trade_facts import trade_facts
+from scf.receivables.trade_facts import trade_facts, trust_level
 from scf.rulebook.service import Judgement, Rulebook
 from scf.store import evidence
 from scf.store.commands import canonical_json
@@ -90,7 +90,7 @@ class FinancingDesk:
         decision = self._judge(
             "finance",
             {
-                **self._trade(session, receivable),
+                **self._trade(session, receivable, note.evidence),
                 "financiers_invited": len(set(invited)),
                 "single_financier_reason": single_reason,
                 **paper_facts(receivable),
@@ -400,10 +400,20 @@ class FinancingDesk:
             raise Problem("unknown_quote", quote=quote_hash[:12])
         return found
 
-    def _trade(self, session: Session, receivable: Receivable) -> dict[str, Any]:
-        """What is known of the trade behind the receivable; without its dossier, that there is none on file."""
+    def _trade(self, session: Session, receivable: Receivable, evidence_of_note: str) -> dict[str, Any]:
+        """What is known of the trades behind receivable and note; without a dossier, that there is none on file.
+
+        The trust of both counts: the lower one, and unknown where one of them is.
+        """
         dossier = session.get(Dossier, receivable.document)
-        return {"has_trade_evidence": False} if dossier is None else trade_facts(session, dossier)
+        if dossier is None:
+            return {"has_trade_evidence": False}
+        facts = trade_facts(session, dossier)
+        own = session.get(Dossier, evidence_of_note)
+        levels = [facts.pop("trust_level", None), trust_level(session, own) if own else None]
+        if None not in levels:
+            facts["trust_level"] = min(level for level in levels if level is not None)
+        return facts
 
     def _judge(self, act: str, facts: Mapping[str, Any]) -> Judgement:
         known = {name: value for name, value in facts.items() if value is not None}

@@ -54,7 +54,7 @@ class Jobs:
         *,
         exchange: Callable[[], int] | None = None,
         anchor: Callable[[], Done | None] | None = None,
-        repayment_accounts: Sequence[str] = (),
+        repayment_accounts: Sequence[str] | Callable[[Session], Sequence[str]] = (),
         answer_asks: Callable[[], int] | None = None,
         remind_holds: Callable[[], int] | None = None,
         extra: Mapping[str, Handler] | None = None,
@@ -66,7 +66,7 @@ class Jobs:
         self._notices = notices
         self._exchange = exchange
         self._anchor = anchor
-        self._repayment_accounts = tuple(repayment_accounts)
+        self._repayment_accounts = repayment_accounts
         self._answer_asks = answer_asks
         self._remind_holds = remind_holds
         handlers: dict[str, Handler] = {
@@ -131,13 +131,15 @@ class Jobs:
 
     def _bank(self, argument: str) -> str:
         """Exchange files, say what came in on repayment accounts, prove every locked account."""
-        new_lines = self._exchange() if self._exchange is not None else 0
+        spoken = f"{self._exchange()} bank lines" if self._exchange is not None else "no bank configured (SCF_BANKS)"
         with self._desk.session() as session:
-            taken = sum(len(self._maturity.take_lines(session, one)) for one in self._repayment_accounts)
+            named = self._repayment_accounts
+            numbers = named(session) if callable(named) else named
+            taken = sum(len(self._maturity.take_lines(session, one)) for one in numbers)
             proved, alarms = prove_locked(session, now=self._desk.clock.now())
             for alarm in alarms:
                 self._tell_alarm(session, alarm)
-        return f"{new_lines} bank lines, {taken} on repayment accounts, {len(proved)} locked accounts proved, " + (
+        return f"{spoken}, {taken} on repayment accounts, {len(proved)} locked accounts proved, " + (
             f"{len(alarms)} ALARMS" if alarms else "no alarm"
         )
 
