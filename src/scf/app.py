@@ -172,7 +172,7 @@ class App:
         )
         self.maturity = Maturity(self.desk, self.parties, self.receivables)
         judge.due_day = self.maturity.due_day
-        self.notices = Notices(engine, clock, channels_from(os.environ))
+        self.notices = Notices(engine, clock, channels_from(os.environ, clock))
         self.holds = Holds(self.desk, self.parties, tell=self._tell)
         for kind in (
             self.two_people.kind(),

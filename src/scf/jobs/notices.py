@@ -2,10 +2,11 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import smtplib
 from collections.abc import Collection, Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Protocol
 
@@ -13,13 +14,15 @@ import httpx
 import sqlalchemy as sa
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
+from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
 from scf.jobs.models import Notice, NoticeDelivery
 from scf.kernel.clock import Clock
+from scf.kernel.dates import from_unix
 from scf.kernel.problems import Problem
+from scf.store import outbox
 from scf.store.session import run
 
-GIVE_UP_AFTER = 5
 _TIMEOUT_SECONDS = 10
 
 
@@ -60,18 +63,30 @@ class MailChannel:
 
 @dataclass(frozen=True, slots=True)
 class WebhookChannel:
-    """JSON by POST to one address; the notice's key is its idempotency key."""
+    """JSON by POST to one address, signed as Standard Webhooks say; the notice's key tells a repeat.
+
+    The receiver checks `webhook-signature` with the secret it shares with this installation.
+    """
 
     url: str
+    secret: str = field(repr=False)
+    clock: Clock
     name: str = "webhook"
 
     def send(self, notice: Notice) -> None:
-        """Post one notice."""
-        body = notice.model_dump(exclude={"read_at"})
+        """Post one notice, signed now."""
+        body = json.dumps(notice.model_dump(exclude={"read_at"}) | {"proof": proof_of(notice)}, ensure_ascii=False)
+        message, at = message_id(notice.key), self.clock.now()
         answer = httpx.post(
             self.url,
-            content=json.dumps(body, ensure_ascii=False),
-            headers={"Content-Type": "application/json", "Idempotency-Key": notice.key},
+            content=body.encode(),
+            headers={
+                "Content-Type": "application/json",
+                "Idempotency-Key": message,
+                "webhook-id": message,
+                "webhook-timestamp": str(at),
+                "webhook-signature": Webhook(self.secret).sign(message, from_unix(at), body),
+            },
             timeout=_TIMEOUT_SECONDS,
         )
         answer.raise_for_status()
@@ -118,6 +133,7 @@ class Notices:
         )
         for channel in self._channels:
             session.add(NoticeDelivery(key=key, channel=channel.name))
+            outbox.put(session, _outbox_kind(channel), {"key": key}, at=self._clock.now(), dedupe_key=message_id(key))
         session.flush()
         return True
 
@@ -161,41 +177,51 @@ class Notices:
         session.add(row)
 
     def deliver(self) -> int:
-        """Send what waits for a channel; a failure is kept with its reason and tried again, five times at most."""
-        sent = 0
-        for channel in self._channels:
-            with Session(self._engine) as session:
-                waiting = session.exec(
-                    select(NoticeDelivery.key).where(
-                        NoticeDelivery.channel == channel.name,
-                        NoticeDelivery.state != "sent",
-                        NoticeDelivery.attempts < GIVE_UP_AFTER,
-                    )
-                ).all()
-            sent += sum(self._send(channel, key) for key in waiting)
-        return sent
+        """Send what waits for a channel; a failure is tried again, longer apart each time, ten times at most.
 
-    def _send(self, channel: Channel, key: str) -> bool:
+        A crash between sending and ticking off sends again; the receiver tells repeats by the message id.
+        """
+        return sum(
+            outbox.deliver(
+                self._engine,
+                _outbox_kind(channel),
+                lambda message, to=channel: self._send(to, str(message.body["key"])),  # type: ignore[misc]
+                clock=self._clock,
+            )
+            for channel in self._channels
+        )
+
+    def _send(self, channel: Channel, key: str) -> None:
         with Session(self._engine, expire_on_commit=False) as session:
             notice = session.get(Notice, key)
         if notice is None:
-            return False
-        error: str | None = None
+            return
+        error: Exception | None = None
         try:
             channel.send(notice)
         except (OSError, httpx.HTTPError) as failure:
-            error = type(failure).__name__
+            error = failure
 
         def note(session: Session) -> None:
             row = session.get(NoticeDelivery, (key, channel.name))
             if row is not None:
                 row.attempts += 1
-                row.state, row.error = ("failed", error) if error else ("sent", None)
+                row.state, row.error = ("failed", type(error).__name__) if error else ("sent", None)
                 row.sent_at = None if error else self._clock.now()
                 session.add(row)
 
         run(self._engine, note)
-        return error is None
+        if error is not None:
+            raise error
+
+
+def message_id(key: str) -> str:
+    """How a notice is called outside: the same each time it is sent, and nothing of its contents."""
+    return "msg_" + hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _outbox_kind(channel: Channel) -> str:
+    return f"notice {channel.name}"
 
 
 def proof_of(notice: Notice) -> str:
@@ -205,14 +231,20 @@ def proof_of(notice: Notice) -> str:
     return f"/proof/evidence/{notice.evidence_id}"
 
 
-def channels_from(settings: Mapping[str, str]) -> list[Channel]:
-    """Channels of `SCF_WEBHOOK_URL`, and of `SCF_SMTP` (host:port), `SCF_MAIL_FROM`, `SCF_MAIL_TO` (address=mail,…).
+def channels_from(settings: Mapping[str, str], clock: Clock) -> list[Channel]:
+    """Channels the settings name; none of them set: no channel, and nothing is ever sent.
 
-    None of them set: no channel, and nothing is ever sent.
+    `SCF_WEBHOOK_URL` with `SCF_WEBHOOK_SECRET` (`whsec_` and base64); `SCF_SMTP` (host:port) with `SCF_MAIL_FROM` and
+    `SCF_MAIL_TO` (address=mail,…). Raises Problem `webhook_secret_missing`.
     """
     found: list[Channel] = []
     if settings.get("SCF_WEBHOOK_URL"):
-        found.append(WebhookChannel(settings["SCF_WEBHOOK_URL"]))
+        secret = settings.get("SCF_WEBHOOK_SECRET", "")
+        try:
+            Webhook(secret)
+        except (ValueError, RuntimeError, EmptyWebhookSecretError) as error:
+            raise Problem("webhook_secret_missing") from error
+        found.append(WebhookChannel(settings["SCF_WEBHOOK_URL"], secret, clock))
     if settings.get("SCF_SMTP") and settings.get("SCF_MAIL_FROM"):
         host, _, port = settings["SCF_SMTP"].partition(":")
         pairs = (pair.partition("=") for pair in settings.get("SCF_MAIL_TO", "").split(",") if pair)
