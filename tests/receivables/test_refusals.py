@@ -139,13 +139,19 @@ def test_a_message_changed_after_signing(scene: Scene) -> None:
     )
 
 
-@pytest.mark.parametrize("signers", [(STRANGER, demo_key("core-maker")), (demo_key("core-maker"),) * 2])
-def test_an_issue_signed_by_the_wrong_keys(scene: Scene, signers: tuple) -> None:  # type: ignore[type-arg]
+@pytest.mark.parametrize(
+    ("signers", "code"),
+    [
+        ((STRANGER, demo_key("core-maker")), "ledger_not_authorised"),
+        ((demo_key("core-maker"),) * 2, "second_person_needed"),
+    ],
+)
+def test_an_issue_signed_by_the_wrong_keys(scene: Scene, signers: tuple, code: str) -> None:  # type: ignore[type-arg]
     at = scene.at
     prepared = at.app.receivables.prepare_issue(at.request(scene.fresh, FACE))
     parts = [signed_by(prepared, key.private) for key in signers]
     at.refused(
-        "ledger_not_authorised",
+        code,
         lambda: at.app.receivables.submit("issue", prepared.message, parts, key="wrong", caller="test"),
     )
 
@@ -304,7 +310,7 @@ def test_a_forged_issue_uses_up_nobodys_limit(installation: Installation) -> Non
         at.app.programmes.group(session, at.who(CORE), "Northbridge")
         at.app.programmes.set_limit(session, "group", "Northbridge", "CNY", FACE)
     prepared = at.app.receivables.prepare_issue(at.request(at.trade("INV-1", FACE), FACE))
-    wrong = [signed_by(prepared, STRANGER.private)] * 2
+    wrong = [signed_by(prepared, key.private) for key in (STRANGER, demo_key("core-maker"))]
     at.refused(
         "ledger_not_authorised",
         lambda: at.app.receivables.submit("issue", prepared.message, wrong, key="forged", caller="test"),

@@ -41,4 +41,4 @@ class Doorkeeper:
 
 def retry_after(problem: Problem) -> str | None:
     """The `Retry-After` of a refusal, where it has one."""
-    return str(problem.facts["seconds"]) if problem.code == "too_many_attempts" else None
+    return str(problem.facts.get("seconds", 1)) if problem.code == "too_many_attempts" else None
