@@ -17,6 +17,7 @@ from scf.desk.anchoring import anchor
 from scf.desk.service import Desk, Done
 from scf.documents.service import Documents
 from scf.entrusted.books import HANDLERS as ENTRUSTED_HANDLERS
+from scf.entrusted.queries import refuse_taking_back
 from scf.entrusted.service import EntrustedAccounts
 from scf.financing.automatic import AutomaticQuotes
 from scf.financing.maturity import Maturity
@@ -199,6 +200,8 @@ class App:
             answer_asks=self.quotes.answer_open,
             remind_holds=self.holds.remind,
         )
+        self.documents = Documents(self.desk)
+        self.documents.rests.append(lambda session, rest: refuse_taking_back(session, rest.orders))
         self.lists = Lists(self.desk, self.parties)
 
     def _tell(

@@ -11,6 +11,7 @@ from tests.api.test_refusals import API
 
 from scf.api.access import Caller
 from scf.api.policy import Circle, Sight, note_sights, receivable_sight
+from scf.demo.cast import firm
 from scf.parties.service import Role
 from scf.receivables.models import Note, Receivable
 
@@ -150,6 +151,9 @@ MATRIX = {
     "entrusted": ALL,
     "participants": ALL,
     "exceptions": ALL,
+    "imports": ALL,
+    "imports/{import}": {"lotus"} | OVERSEERS,
+    "imports/{import}/rows": {"lotus"} | OVERSEERS,
     "me": ALL,
     "tokens": ALL,
     "status": ALL,
@@ -167,9 +171,16 @@ def test_every_operation_answers_only_those_concerned(operation: str, demo: Inst
         at_pine=demo.at(PINE),
         at_core=demo.at(CORE),
         ask=demo.ask,
+        **{"import": _import_of_lotus(demo)},
     )
     allowed = {name for name, seat in SEATS.items() if act_as(*seat).get(f"{API}/{path}").status_code == 200}
     assert allowed == MATRIX[operation]
+
+
+def _import_of_lotus(demo: Installation) -> int:
+    name = firm(LOTUS).name
+    with demo.app.reading() as session:
+        return demo.app.documents.imports(session, source=name)[0].id
 
 
 def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
@@ -183,6 +194,7 @@ def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
         .replace("stages/0", "stages/{number}")
         .replace("{pine}", "{note_id}")
         .replace("{ask}", "{ask_id}")
+        .replace("{import}", "{import_id}")
         for operation in MATRIX
     }
     elsewhere = {"evidence/{evidence_id}", "evidence/{evidence_id}/raw"}  # tests/api/test_documents.py

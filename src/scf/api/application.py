@@ -4,7 +4,16 @@ from __future__ import annotations
 
 from fastapi import FastAPI
 
-from scf.api import problems, routes_acts, routes_holds, routes_money, routes_other, routes_quotes, routes_records
+from scf.api import (
+    problems,
+    routes_acts,
+    routes_holds,
+    routes_imports,
+    routes_money,
+    routes_other,
+    routes_quotes,
+    routes_records,
+)
 from scf.api.access import Sessions
 from scf.api.headers import AddHeaders
 from scf.app import App
@@ -47,7 +56,15 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
 
     api.state.scf = app
     api.state.sessions = sessions
-    for module in (routes_records, routes_acts, routes_holds, routes_money, routes_quotes, routes_other):
+    for module in (
+        routes_records,
+        routes_acts,
+        routes_holds,
+        routes_money,
+        routes_quotes,
+        routes_imports,
+        routes_other,
+    ):
         api.include_router(module.router)
     problems.install(api)
 

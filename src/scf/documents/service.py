@@ -1,10 +1,13 @@
-"""Documents in: a file is detected, read whole or refused whole, kept as evidence, and its facts are joined.
+"""Documents in: a file is detected, read, looked at, kept as evidence, and its facts are joined.
 
-The only door to this room. The same file from the same source twice changes nothing.
+The only door to this room. `preview`, `remap`, `apply`, `undo` and `discard` are the steps a person takes (see
+`scf.documents.imports`); `import_file` takes them at once, whole or not at all. The same file from the same source
+twice changes nothing.
 """
 
 from __future__ import annotations
 
+import hashlib
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -13,28 +16,45 @@ from sqlmodel import Session, col, select
 from scf.bank import service as bank
 from scf.bank.gateway import Gateway
 from scf.bank.models import BankLine
-from scf.desk.service import Desk
-from scf.documents.models import ImportedDocument, SavedMapping, TradePayment
+from scf.documents import runs
+from scf.documents.imports import SHIPPED_MAPPINGS, UNDO_SECONDS, Imports, Resting
+from scf.documents.models import ImportedDocument, ImportState, SavedMapping, TradePayment
+from scf.documents.planning import STANDINGS, Change
 from scf.documents.readers import facts_of, read_whole, record_count
-from scf.kernel.problems import Problem
+from scf.documents.views import ImportView, RowPage, RowView, TableView
 from scf.reconciliation import convert
 from scf.reconciliation import service as reconciliation
 from scf.reconciliation.convert import Origin
 from scf.reconciliation.facts import Fact
-from scf.standards.csvmapping import TableMapping, load_mapping
+from scf.standards.csvmapping import load_mapping
 from scf.standards.detect import detect
-from scf.standards.records import DocumentKind, Party, PaymentInstruction
+from scf.standards.records import Party, PaymentInstruction
 from scf.store import evidence
 from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
 
-SHIPPED_MAPPINGS = ("scms",)
-_STATEMENTS = (DocumentKind.CAMT_052, DocumentKind.CAMT_053, DocumentKind.CAMT_054)
+__all__ = [
+    "SHIPPED_MAPPINGS",
+    "STANDINGS",
+    "UNDO_SECONDS",
+    "Change",
+    "Documents",
+    "ImportReport",
+    "ImportState",
+    "ImportView",
+    "Resting",
+    "RowPage",
+    "RowView",
+    "TableView",
+]
 
 
 @dataclass(frozen=True, slots=True)
 class ImportReport:
-    """What became of a file. `is_new` is False when it had been imported before and nothing changed."""
+    """What became of a file. `is_new` is False when it had been imported before and nothing changed.
+
+    `import_id` is what `undo` takes; None for a file that was known without an import, as from a bank's own feed.
+    """
 
     name: str
     kind: str
@@ -44,13 +64,11 @@ class ImportReport:
     rejected: int
     exceptions: int
     notices: tuple[dict[str, str], ...]
+    import_id: int | None = None
 
 
-class Documents:
+class Documents(Imports):
     """The only door for files."""
-
-    def __init__(self, desk: Desk) -> None:
-        self._desk = desk
 
     def import_file(
         self,
@@ -68,46 +86,28 @@ class Documents:
         Problem of the reader, `document_not_importable`, `table_mapping_missing`, `table_rows_rejected`.
         """
         kind = detect(raw, name)
+        evidence_id = hashlib.sha256(raw).hexdigest()
+        now = self._desk.clock.now()
         with self._desk.session() as session:
-            columns = self._mapping(session, name, mapping) if kind is DocumentKind.CSV else None
-            document = read_whole(raw, name, columns)
-            now = self._desk.clock.now()
-            kept = evidence.record(
-                session,
-                raw,
-                kind=kind.value,
-                source=source,
-                sender=sender,
-                trust=Trust(trust),
-                received_at=now,
-                name=name,
-            )
-            opened = 0
-            if kept.is_new:
-                origin = Origin(source, int(trust), kept.evidence_id, applicant_can_write=int(trust) < Trust.T2)
-                facts = facts_of(document, origin)
-                opened = reconciliation.take(session, facts, clock=self._desk.clock).opened if facts else 0
-                if kind in _STATEMENTS:
-                    bank.import_statement(session, raw, kept.evidence_id, now=now)
-                session.add(
-                    ImportedDocument(
-                        evidence_id=kept.evidence_id,
-                        source=source,
-                        kind=kind.value,
-                        name=name[-255:],
-                        facts=len(facts),
-                        imported_at=now,
-                    )
-                )
+            run = runs.new_run(raw, name, kind, source=source, sender=sender, trust=trust, now=now)
+            read = self._read_whole(session, run, raw, mapping)
+            done = runs.applied_run(session, evidence_id, source)
+            is_new = done is None and not runs.is_known(session, evidence_id, source)
+            if is_new:
+                done = run
+                session.add(run)
+                session.flush()
+                self._take_in(session, run, raw, read)
         return ImportReport(
             name=name,
             kind=kind.value,
-            evidence_id=kept.evidence_id,
-            is_new=kept.is_new,
-            accepted=record_count(document),
+            evidence_id=evidence_id,
+            is_new=is_new,
+            accepted=record_count(read),
             rejected=0,
-            exceptions=opened,
-            notices=tuple({"en": item.sentence("en"), "zh-CN": item.sentence("zh-CN")} for item in document.notices),
+            exceptions=run.exceptions,
+            notices=tuple({"en": item.sentence("en"), "zh-CN": item.sentence("zh-CN")} for item in read.notices),
+            import_id=None if done is None else done.id,
         )
 
     def exchange(self, gateway: Gateway) -> bank.Collected:
@@ -169,17 +169,7 @@ class Documents:
         session.merge(SavedMapping(name=name, text=text, saved_at=self._desk.clock.now()))
 
     def imported(self, session: Session, *, limit: int = 50) -> Sequence[ImportedDocument]:
-        """Files taken, newest first."""
+        """Files taken and not undone, newest first."""
         return session.exec(
             select(ImportedDocument).order_by(col(ImportedDocument.imported_at).desc()).limit(limit)
         ).all()
-
-    def _mapping(self, session: Session, file_name: str, mapping: str | None) -> TableMapping:
-        if mapping is not None:
-            saved = session.get(SavedMapping, mapping)
-            if saved is not None:
-                return load_mapping(saved.text)
-            if mapping in SHIPPED_MAPPINGS:
-                return load_mapping(mapping)
-        names = session.exec(select(SavedMapping.name)).all()
-        raise Problem("table_mapping_missing", name=file_name, known=", ".join([*SHIPPED_MAPPINGS, *names]))

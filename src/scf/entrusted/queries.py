@@ -2,11 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlmodel import Session, col, or_, select
 
-from scf.entrusted.models import Approval, Attestation, Dispute, Duty, EntrustedAccount, Movement, Stage
+from scf.entrusted.models import Approval, Attestation, Dispute, Duty, EntrustedAccount, Movement, Stage, StageRule
 from scf.kernel.problems import Problem
 
 
@@ -86,3 +86,14 @@ def disputes(session: Session, account_id: int) -> Sequence[Dispute]:
     return session.exec(
         select(Dispute).where(Dispute.account_id == account_id).order_by(col(Dispute.at), col(Dispute.id))
     ).all()
+
+
+def refuse_taking_back(session: Session, orders: Collection[str]) -> None:
+    """Raise Problem `undo_after_release` when a stage of one of these orders was attested, approved or released."""
+    rules = select(StageRule.rule).where(col(StageRule.order_reference).in_(orders))
+    stages = session.exec(select(Stage).where(col(Stage.rule).in_(rules))).all() if orders else []
+    for stage in stages:
+        for acts in (Attestation, Approval, Movement):
+            query = select(acts).where(acts.account_id == stage.account_id, acts.stage == stage.stage)
+            if session.exec(query.limit(1)).first() is not None:
+                raise Problem("undo_after_release", account=stage.account_id, stage=stage.stage + 1)

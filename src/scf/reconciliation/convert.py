@@ -293,7 +293,7 @@ def _payment(statement: Statement, entry: Entry, origin: Origin, owner: str, pay
             end_to_end_id=_known(entry.end_to_end_id),
             structured_reference=_known(entry.structured_reference),
             invoice_references=tuple(dict.fromkeys(r for r in documents if _known(r))),
-            mentions=tuple(dict.fromkeys(w for w in _WORD.findall(entry.remittance) if any(c.isdigit() for c in w))),
+            mentions=words_of(entry.remittance),
             buyer=owner if outgoing else other,
             seller=other if outgoing else owner,
             amount_minor=abs(entry.amount_minor) * (-1 if entry.is_reversal else 1),
@@ -301,6 +301,11 @@ def _payment(statement: Statement, entry: Entry, origin: Origin, owner: str, pay
             account=entry.counterparty_account if outgoing else statement.account,
         )
     )
+
+
+def words_of(remittance: str) -> tuple[str, ...]:
+    """Words of a remittance text that could be a document's number: those with a digit."""
+    return tuple(dict.fromkeys(w for w in _WORD.findall(remittance) if any(c.isdigit() for c in w)))
 
 
 def _from(origin: Origin) -> dict[str, Any]:

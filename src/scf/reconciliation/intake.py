@@ -42,9 +42,7 @@ from scf.reconciliation.shelf import (
     chunks,
 )
 from scf.reconciliation.twins import Twins
-
-_REPLACED = (Kind.ORDER, Kind.INSTRUCTION, Kind.DESPATCH, Kind.DELIVERY, Kind.INSPECTION, Kind.PAYMENT)
-"""Kinds whose later fact of the same identity replaces the earlier. An invoice number used twice stays two facts."""
+from scf.reconciliation.undone import REPLACED, coming, undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,19 +131,20 @@ class Intake:
         by_digest: dict[str, Fact] = {}
         for fact in facts:
             by_digest.setdefault(fact.digest(), fact)
-        known = {row.digest for row in self.shelf.select((FACT.c.digest,), FACT.c.digest, by_digest)}
         fresh: dict[int, Fact] = {}
-        for digest, fact in by_digest.items():
-            if digest in known:
-                continue
-            fact_id = self.shelf.next_id(FACT)
+        for digest, comes in coming(self.shelf, by_digest).items():
+            fact = by_digest[digest]
+            fact_id = comes.fact_id or self.shelf.next_id(FACT)
             fresh[fact_id] = self.shelf.facts[fact_id] = fact
             self._identities[fact_id] = fact.identity()
+            if comes.fact_id is not None:  # taken back with an import, said again
+                self._generation[fact_id] = comes.generation
+                continue
             self.shelf.add(
                 FACT,
                 {
                     "id": fact_id,
-                    "digest": digest,
+                    "digest": comes.digest,
                     "identity": self._identities[fact_id],
                     "kind": fact.kind.value,
                     "source": fact.source,
@@ -162,23 +161,27 @@ class Intake:
         latest: dict[str, int] = {}
         for fact_id, fact in fresh.items():
             identity = self._identities[fact_id]
-            if identity and fact.kind in _REPLACED:
+            if identity and fact.kind in REPLACED:
                 latest[identity] = fact_id
-            for kind in _REPLACED if fact.retracts else ():
+        for fact_id, fact in fresh.items():  # whatever the order of the file, a withdrawal has the last word
+            for kind in REPLACED if fact.retracts else ():
                 withdrawn = replace(fact, kind=kind, key=fact.retracts, retracts=None).identity()
                 latest[withdrawn or ""] = fact_id
         pairs = [
             (row.id, row.identity) for row in self.shelf.select((FACT.c.id, FACT.c.identity), FACT.c.identity, latest)
         ]
         pairs += [(i, identity) for i in fresh if (identity := self._identities[i]) in latest]
-        gone = {old: latest[name] for old, name in pairs if name is not None and old < latest[name]}
-        done = {row.fact_id for row in self.shelf.select((WITHDRAWN.c.fact_id,), WITHDRAWN.c.fact_id, gone)}
-        gone = {old: new for old, new in gone.items() if old not in done}
+        gone = {old: latest[name] for old, name in pairs if name is not None and old != latest[name]}
+        for old in undone(self.shelf, gone):
+            del gone[old]
+        gone |= self._declared_wrong(fresh)
         if not gone:
             return
+        done = {row.fact_id for row in self.shelf.select((WITHDRAWN.c.fact_id,), WITHDRAWN.c.fact_id, gone)}
         ended = []
         for old, new in gone.items():
-            self.shelf.add(WITHDRAWN, {"fact_id": old, "by_fact_id": new})
+            if old not in done:
+                self.shelf.add(WITHDRAWN, {"fact_id": old, "by_fact_id": new})
             self._placed.add(old)
         columns = (ALLOCATION.c.id, ALLOCATION.c.case_id, ALLOCATION.c.fact_id)
         for row in self.shelf.select(columns, ALLOCATION.c.fact_id, gone, ALLOCATION.c.ended_by.is_(None)):
@@ -189,6 +192,14 @@ class Intake:
             self.shelf.session.execute(update.values(ended_by=sa.bindparam("by")), ended)
         self.shelf.load_cases(self._touched)
         self._stop_waiting(set(gone))
+
+    def _declared_wrong(self, fresh: dict[int, Fact]) -> dict[int, int]:
+        """Facts whose withdrawal came before them, each with the fact that withdraws it."""
+        keyed = {i: fact for i, fact in fresh.items() if fact.key and not fact.retracts and fact.kind in REPLACED}
+        by_identity = {replace(fact, key=f"withdraws {fact.key}").identity(): i for i, fact in keyed.items()}
+        rows = list(self.shelf.select((FACT.c.id, FACT.c.identity), FACT.c.identity, by_identity))
+        gone = undone(self.shelf, [row.id for row in rows])
+        return {by_identity[row.identity]: row.id for row in rows if row.id not in gone}
 
     def _waiting_for(self, fact: Fact) -> Iterable[Name]:
         """Facts that waited for a reference this one bears."""

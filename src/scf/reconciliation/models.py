@@ -40,6 +40,17 @@ class FactWithdrawn(SQLModel, table=True):
     by_fact_id: int = Field(sa_type=BIG, foreign_key="recon_fact.id")
 
 
+class FactUndone(SQLModel, table=True):
+    """A fact taken back with the import that brought it. Said again, it stands again and the mark goes."""
+
+    __tablename__ = "recon_fact_undone"
+
+    fact_id: int = Field(
+        primary_key=True, sa_type=BIG, foreign_key="recon_fact.id", sa_column_kwargs={"autoincrement": False}
+    )
+    undone_at: int = Field(sa_type=BIG)
+
+
 class NameRow(SQLModel, table=True):
     """A reference by which facts find each other: one that a fact bears (`owned`) or one that it waits for."""
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -12,12 +12,15 @@ from sqlmodel import Session, col, select
 
 from scf.kernel.clock import Clock, today
 from scf.kernel.problems import Problem
+from scf.reconciliation import undoing
 from scf.reconciliation.exceptions import explain
 from scf.reconciliation.facts import Fact, Kind, day_number, from_json, normalise
 from scf.reconciliation.intake import Intake, Taken
 from scf.reconciliation.keyless import NAMED_GRACE_DAYS, Waiting
 from scf.reconciliation.models import Allocation, CaseRow, ExceptionRow, FactRow, VerdictRow, WaitingPayment
 from scf.reconciliation.rule import Terms
+from scf.reconciliation.undoing import orders_of, standing
+from scf.reconciliation.undone import Known
 from scf.store.evidence import EvidenceBytes
 
 BATCH = 2_000
@@ -28,6 +31,7 @@ Cursor = tuple[int, int]
 __all__ = [
     "DECISIONS",
     "ExceptionView",
+    "Known",
     "Match",
     "Page",
     "Step",
@@ -39,10 +43,13 @@ __all__ = [
     "decide",
     "exceptions",
     "matches",
+    "orders_of",
+    "standing",
     "sweep",
     "take",
     "timeline",
     "waiting_payments",
+    "withdraw",
 ]
 
 
@@ -61,6 +68,18 @@ def take(session: Session, facts: Sequence[Fact], *, clock: Clock, terms: Terms 
         sum(t.opened for t in done),
         sum(t.resolved for t in done),
     )
+
+
+def withdraw(
+    session: Session, digests: Collection[str], *, since: int, clock: Clock, terms: Terms | None = None
+) -> Taken:
+    """Take back the facts said under these digests, as if they had not come; what they replaced stands again.
+
+    `since` is when they came (unix seconds). The rows of what was said stay. In the caller's transaction. Raises
+    Problem `undo_after_allocation`, `undo_after_decision` or `undo_after_change` when something rests on them, and then
+    the caller must not commit.
+    """
+    return undoing.withdraw(session, digests, since=since, clock=clock, terms=terms_of(clock, terms))
 
 
 def sweep(session: Session, *, clock: Clock, terms: Terms | None = None, limit: int = BATCH) -> Taken:

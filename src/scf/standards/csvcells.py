@@ -72,11 +72,17 @@ def _number(text: str, mapping: TableMapping, place: str) -> Decimal:
 
 
 def _date(text: str, formats: tuple[str, ...], place: str) -> date:
-    for pattern in formats:
-        found = _by_format(text, pattern)
-        if found is not None:
-            return found
-    raise refusal("cell_date_wrong", place, text=text, formats=", ".join(formats))
+    found = {day for pattern in formats if (day := _by_format(text, pattern)) is not None}
+    if len(found) > 1:
+        raise refusal("cell_date_ambiguous", place, text=text, days=", ".join(day.isoformat() for day in sorted(found)))
+    if not found:
+        raise refusal("cell_date_wrong", place, text=text, formats=", ".join(formats))
+    return found.pop()
+
+
+def reads_as_date(text: str, pattern: str) -> bool:
+    """Whether a cell is a date under this format."""
+    return _by_format(text, pattern) is not None
 
 
 @lru_cache(maxsize=16_384)
