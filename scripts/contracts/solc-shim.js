@@ -1,7 +1,8 @@
 #!/usr/bin/env node
 // SPDX-License-Identifier: Apache-2.0
 // The part of `solc`'s command line that py-solc-x uses, over the WebAssembly compiler of the npm package `solc`.
-// All sources arrive inside the standard JSON, so no import is ever looked up on disk.
+// All sources arrive inside the standard JSON, so no import is ever looked up on disk. `--serve` compiles one line of
+// JSON after the other, for those who compile hundreds of times.
 'use strict';
 const path = require('path');
 const { readFileSync, writeSync } = require('fs');
@@ -24,7 +25,11 @@ if (process.argv.includes('--version')) {
   print(`solc, the solidity compiler commandline interface\nVersion: ${compiler.version()}\n`);
 } else if (process.argv.includes('--standard-json')) {
   print(compiler.compile(readFileSync(0, 'utf8')));
+} else if (process.argv.includes('--serve')) {
+  require('readline')
+    .createInterface({ input: process.stdin })
+    .on('line', (line) => print(compiler.compile(line).replace(/\n/g, ' ') + '\n'));
 } else {
-  process.stderr.write('only --version and --standard-json are supported\n');
+  process.stderr.write('only --version, --standard-json and --serve are supported\n');
   process.exitCode = 1;
 }
