@@ -45,18 +45,16 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
     uint256 private constant MAX_STAGES = 16;
     uint256 private constant MAX_DUTIES = 8;
 
-    bytes32 private constant STAGE_TYPEHASH = keccak256(
-        "Stage(address payee,bytes32 payeeAccount,uint64 amount,bytes32 rule,uint40 deadline)"
-    );
+    bytes32 private constant STAGE_TYPEHASH =
+        keccak256("Stage(address payee,bytes32 payeeAccount,uint64 amount,bytes32 rule,uint40 deadline)");
     bytes32 private constant OPENING_TYPEHASH = keccak256(
         "Opening(address payer,address beneficiary,address bank,uint16 currency,bytes32 account,bytes32 purpose,bytes32 consent,Stage[] stages,address[] attestors,address[] approvers,bytes32 salt,uint40 deadline)"
         "Stage(address payee,bytes32 payeeAccount,uint64 amount,bytes32 rule,uint40 deadline)"
     );
     bytes32 private constant CONFIRM_LOCKED_TYPEHASH =
         keccak256("ConfirmLocked(uint64 accountId,uint64 amount,bytes32 bankReference,uint40 deadline)");
-    bytes32 private constant ATTEST_TYPEHASH = keccak256(
-        "Attest(uint64 accountId,uint8 stage,address attestor,uint64 upTo,bytes32 evidence,uint40 deadline)"
-    );
+    bytes32 private constant ATTEST_TYPEHASH =
+        keccak256("Attest(uint64 accountId,uint8 stage,address attestor,uint64 upTo,bytes32 evidence,uint40 deadline)");
     bytes32 private constant APPROVE_TYPEHASH = keccak256(
         "Approve(uint64 accountId,uint8 stage,address approver,uint64 upTo,bytes32 decision,uint40 deadline)"
     );
@@ -66,9 +64,8 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
     bytes32 private constant CONFIRM_REFUNDED_TYPEHASH = keccak256(
         "ConfirmRefunded(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,uint40 deadline)"
     );
-    bytes32 private constant DISPUTE_TYPEHASH = keccak256(
-        "Dispute(uint64 accountId,uint8 stage,address by,uint64 amount,bytes32 reason,uint40 deadline)"
-    );
+    bytes32 private constant DISPUTE_TYPEHASH =
+        keccak256("Dispute(uint64 accountId,uint8 stage,address by,uint64 amount,bytes32 reason,uint40 deadline)");
     bytes32 private constant RESOLVE_TYPEHASH = keccak256(
         "Resolve(uint64 accountId,uint8 stage,uint64 toRelease,uint64 toRefund,bytes32 reason,uint40 deadline)"
     );
@@ -260,8 +257,9 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         bytes calldata payerSignature,
         bytes calldata beneficiarySignature
     ) external {
-        bytes32 structHash =
-            keccak256(abi.encode(RESOLVE_TYPEHASH, accountId, stage, toRelease, toRefund, reason, deadline));
+        bytes32 structHash = keccak256(
+            abi.encode(RESOLVE_TYPEHASH, accountId, stage, toRelease, toRefund, reason, deadline)
+        );
         _useAct(structHash);
         _requireAct(_keyOf(_accounts[accountId].payer), structHash, deadline, payerSignature);
         _requireAct(_keyOf(_accounts[accountId].beneficiary), structHash, deadline, beneficiarySignature);
@@ -279,9 +277,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
     ) external {
         _requireQuorum(
             keccak256(
-                abi.encode(
-                    RESOLVE_BY_QUORUM_TYPEHASH, accountId, stage, toRelease, toRefund, reason, _quorumNonce++
-                )
+                abi.encode(RESOLVE_BY_QUORUM_TYPEHASH, accountId, stage, toRelease, toRefund, reason, _quorumNonce++)
             ),
             signatures
         );

@@ -273,9 +273,8 @@ contract Members is IMembers, SignedActs {
     /// @dev 65 bytes recover an account; longer ones are an ERC-1271 operator's address and its answer.
     function _signer(bytes32 digest, bytes calldata signature) private view returns (address signer) {
         if (signature.length == 65) {
-            (signer,,) = ECDSA.tryRecover(
-                digest, uint8(signature[64]), bytes32(signature[0:32]), bytes32(signature[32:64])
-            );
+            (signer,,) =
+                ECDSA.tryRecover(digest, uint8(signature[64]), bytes32(signature[0:32]), bytes32(signature[32:64]));
         } else if (signature.length > 65) {
             signer = address(bytes20(signature[0:20]));
             if (!SignatureChecker.isValidERC1271SignatureNow(signer, digest, signature[20:])) return address(0);

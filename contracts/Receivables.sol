@@ -251,10 +251,7 @@ contract Receivables is IReceivables, MemberMirror {
         _requireAmount(parentId, parent, terms, sum);
         if (parent.tier() >= terms.maxTier()) _refuseDepth(parentId);
         massId = Notes.id(parentId >> 192, parentId, p.childIndex, p.evidence);
-        _put(
-            massId,
-            Notes.pack(parent.holder(), sum, _offerHours(terms, p.offerUntil), parent.tier() + 1, Notes.MASS)
-        );
+        _put(massId, Notes.pack(parent.holder(), sum, _offerHours(terms, p.offerUntil), parent.tier() + 1, Notes.MASS));
         _commitments[massId] = _commitment(p.root, p.count);
         _notes[parentId] = parent.spend(sum);
         emit MassPassed(parentId, massId, p.childIndex, p.root, p.count, p.evidence, p.offerUntil);
@@ -342,9 +339,8 @@ contract Receivables is IReceivables, MemberMirror {
         _useReference(bank, p.bankReference);
         _openRound(p, outstanding);
         outstanding -= p.principal;
-        r.sums = Terms.packSums(
-            sums.face(), outstanding, sums.paid() + p.principal, sums.smallest(), uint256(p.round) + 1
-        );
+        r.sums =
+            Terms.packSums(sums.face(), outstanding, sums.paid() + p.principal, sums.smallest(), uint256(p.round) + 1);
         _freeLimit(obligor, p.principal, outstanding == 0 && terms.isReported());
         emit PaymentRecorded(
             p.receivableId, p.round, bank, p.principal, p.interest, uint64(outstanding), p.bankReference
@@ -395,13 +391,9 @@ contract Receivables is IReceivables, MemberMirror {
     }
 
     /// @inheritdoc IReceivables
-    function settleOffered(
-        uint64 receivableId,
-        uint16 round,
-        uint256 parentId,
-        uint256 childIndex,
-        bytes32 evidence
-    ) external {
+    function settleOffered(uint64 receivableId, uint16 round, uint256 parentId, uint256 childIndex, bytes32 evidence)
+        external
+    {
         uint256 noteId = Notes.id(receivableId, parentId, childIndex, evidence);
         uint256 note = _known(noteId);
         uint256 flags = note.flags();
@@ -420,9 +412,7 @@ contract Receivables is IReceivables, MemberMirror {
     // ------------------------------------------------------------------ court orders
 
     /// @inheritdoc IReceivables
-    function setFrozenTokens(uint256 noteId, bool frozenStatus, bytes32 reason, bytes[] calldata signatures)
-        external
-    {
+    function setFrozenTokens(uint256 noteId, bool frozenStatus, bytes32 reason, bytes[] calldata signatures) external {
         _requireQuorum(Intents.setFrozen(noteId, frozenStatus, reason, _quorumNonce++), signatures);
         uint256 note = _known(noteId);
         _notes[noteId] = frozenStatus ? note | (Notes.FROZEN << 248) : note & ~(Notes.FROZEN << 248);
@@ -503,8 +493,7 @@ contract Receivables is IReceivables, MemberMirror {
         returns (address holder, uint64 amount, uint16 children, uint8 tier, uint8 flags)
     {
         uint256 note = _notes[noteId];
-        return
-            (note.holder(), uint64(note.amount()), uint16(note.children()), uint8(note.tier()), uint8(note.flags()));
+        return (note.holder(), uint64(note.amount()), uint16(note.children()), uint8(note.tier()), uint8(note.flags()));
     }
 
     /// @inheritdoc IReceivables
@@ -585,9 +574,8 @@ contract Receivables is IReceivables, MemberMirror {
     {
         Round storage r = _rounds[_roundKey(receivableId, round)];
         (uint256 pot, uint256 left) = (r.pot, r.left);
-        return (
-            uint64(pot), uint64(pot >> 64), uint64(pot >> 128), uint64(pot >> 192), uint64(left), uint64(left >> 64)
-        );
+        return
+            (uint64(pot), uint64(pot >> 64), uint64(pot >> 128), uint64(pot >> 192), uint64(left), uint64(left >> 64));
     }
 
     /// @inheritdoc IReceivables
@@ -966,13 +954,9 @@ contract Receivables is IReceivables, MemberMirror {
         _notes[noteId] = note.accepted() | (Notes.FINANCED << 248);
     }
 
-    function _emitLocked(
-        Quote calldata quote,
-        uint256 noteId,
-        uint16 childIndex,
-        bytes32 quoteHash,
-        bytes32 reading
-    ) private {
+    function _emitLocked(Quote calldata quote, uint256 noteId, uint16 childIndex, bytes32 quoteHash, bytes32 reading)
+        private
+    {
         emit FinancingLocked(quote.parentId, noteId, quote.financier, childIndex, quoteHash, quote, reading);
     }
 
@@ -1126,9 +1110,8 @@ contract Receivables is IReceivables, MemberMirror {
         uint256 amount = note.amount();
         if (note.flags() & Notes.MOVED != 0) noteId = _movedFrom[noteId];
         t.baseLeft -= amount;
-        principal = isFull
-            ? amount
-            : Shares.share(amount, t.principal, t.base, t.principalCut, t.principalCutNote, noteId);
+        principal =
+            isFull ? amount : Shares.share(amount, t.principal, t.base, t.principalCut, t.principalCutNote, noteId);
         if (principal > t.principalLeft) principal = t.principalLeft;
         if (principal + t.baseLeft < t.principalLeft) principal = t.principalLeft - t.baseLeft;
         t.principalLeft -= principal;

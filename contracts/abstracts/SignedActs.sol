@@ -28,9 +28,8 @@ abstract contract SignedActs is TypedDomain {
         bytes32 digest = _hashTypedData(structHash);
         if (key == address(0)) revert Errors.NotAuthorised(key);
         if (signature.length == 65) {
-            (address signer,,) = ECDSA.tryRecover(
-                digest, uint8(signature[64]), bytes32(signature[0:32]), bytes32(signature[32:64])
-            );
+            (address signer,,) =
+                ECDSA.tryRecover(digest, uint8(signature[64]), bytes32(signature[0:32]), bytes32(signature[32:64]));
             if (signer == key) return;
         }
         if (!SignatureChecker.isValidERC1271SignatureNow(key, digest, signature)) revert Errors.NotAuthorised(key);

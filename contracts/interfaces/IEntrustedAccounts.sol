@@ -63,7 +63,9 @@ interface IEntrustedAccounts {
         uint64 indexed accountId, uint8 indexed stage, uint64 amount, bytes32 paymentId, bytes32 bankReference
     );
     event Disputed(uint64 indexed accountId, uint8 indexed stage, address indexed by, uint64 amount, bytes32 reason);
-    event DisputeResolved(uint64 indexed accountId, uint8 indexed stage, uint64 toRelease, uint64 toRefund, bytes32 reason);
+    event DisputeResolved(
+        uint64 indexed accountId, uint8 indexed stage, uint64 toRelease, uint64 toRefund, bytes32 reason
+    );
     event RefundExecuted(
         uint64 indexed accountId, uint8 indexed stage, uint64 amount, bytes32 paymentId, bytes32 bankReference
     );

@@ -221,13 +221,8 @@ interface IReceivables {
     /// @notice Anyone, after a recorded payment. A frozen note is skipped with SettlementHeld; offered or locked notes revert.
     function settleMany(uint64 receivableId, uint16 round, uint256[] calldata noteIds) external;
     /// @notice A note still offered or locked when its receivable is paid is settled to the giver.
-    function settleOffered(
-        uint64 receivableId,
-        uint16 round,
-        uint256 parentId,
-        uint256 childIndex,
-        bytes32 evidence
-    ) external;
+    function settleOffered(uint64 receivableId, uint16 round, uint256 parentId, uint256 childIndex, bytes32 evidence)
+        external;
     // Court order: operator quorum; names of ERC-7943.
     /// @notice Operators freeze or free one note by order of a court, whose reason's hash stays in the event.
     function setFrozenTokens(uint256 noteId, bool frozenStatus, bytes32 reason, bytes[] calldata signatures) external;

@@ -122,13 +122,11 @@ library Intents {
         return keccak256(abi.encode(FINANCE_ACCEPT, quoteHash, reading, deadline));
     }
 
-    function completeFinancing(
-        uint256 noteId,
-        uint64 net,
-        bytes32 registration,
-        bytes32 bankReference,
-        uint40 deadline
-    ) internal pure returns (bytes32) {
+    function completeFinancing(uint256 noteId, uint64 net, bytes32 registration, bytes32 bankReference, uint40 deadline)
+        internal
+        pure
+        returns (bytes32)
+    {
         return keccak256(abi.encode(COMPLETE_FINANCING, noteId, net, registration, bankReference, deadline));
     }
 
@@ -140,11 +138,7 @@ library Intents {
         return keccak256(abi.encode(SET_FROZEN, noteId, frozenStatus, reason, nonce));
     }
 
-    function forcedTransfer(uint256 noteId, address to, bytes32 reason, uint256 nonce)
-        internal
-        pure
-        returns (bytes32)
-    {
+    function forcedTransfer(uint256 noteId, address to, bytes32 reason, uint256 nonce) internal pure returns (bytes32) {
         return keccak256(abi.encode(FORCED_TRANSFER, noteId, to, reason, nonce));
     }
 

@@ -10,10 +10,10 @@ changed, a statement left out. It is compiled and the fast contract tests run ag
 fails on survives. Mutants that do not compile, or that compile to the same bytes, are not counted. Exit 1 when fewer
 than 95 % are killed.
 
-Verdicts are kept in build/mutation, one file for each state of the sources, so that a run that was stopped goes on where
-it stopped and a larger sample judges only what is new. A verdict holds while the tests are the same; `--added` also keeps
-the kills of earlier tests, for when tests were only added. Several runs beside each other do no harm: each mutant has a
-folder of its own, and verdicts are appended a line at a time.
+Verdicts are kept in build/mutation, one file for each state of the sources, so that a run that was stopped goes on
+where it stopped and a larger sample judges only what is new. A verdict holds while the tests are the same; `--added`
+also keeps the kills of earlier tests, for when tests were only added. Several runs beside each other do no harm: each
+mutant has a folder of its own, and verdicts are appended a line at a time.
 """
 
 from __future__ import annotations
