@@ -1,5 +1,5 @@
 # Everything a newcomer needs: `make demo` and `make test` set themselves up.
-.PHONY: help setup setup-dev demo serve test test-all test-browser lint types check contracts contracts-check lock bench clean
+.PHONY: help setup setup-dev demo serve test test-all test-browser lint types check contracts contracts-check contracts-proofs lock bench clean
 
 PY := .venv/bin/python
 
@@ -42,6 +42,9 @@ contracts: setup-dev ## rebuild the committed artifacts from contracts/
 
 contracts-check: setup-dev ## fail when the artifacts do not follow from the sources
 	@$(PY) scripts/contracts/compile.py --check
+
+contracts-proofs: setup-dev ## forge, halmos and slither on the contracts, fetched into git-ignored folders
+	@$(PY) scripts/contracts/proofs.py --install $(ARGS)
 
 lock: ## pin the dependencies again, with hashes
 	uv pip compile pyproject.toml --extra build --generate-hashes --universal --python-version 3.11 --no-header -q -o requirements.txt
