@@ -29,6 +29,7 @@ from scf.identity.service import People
 from scf.jobs.banks import exchange_all, gateways_from, repayment_accounts, simulated
 from scf.jobs.notices import Notices, channels_from
 from scf.jobs.service import Jobs
+from scf.jobs.webhooks import Webhooks, hosts_from
 from scf.kernel.clock import Clock, SystemClock
 from scf.kernel.problems import Problem
 from scf.ledger.contracts import Contracts, Event
@@ -174,6 +175,10 @@ class App:
         self.maturity = Maturity(self.desk, self.parties, self.receivables)
         judge.due_day = self.maturity.due_day
         self.notices = Notices(engine, clock, channels_from(os.environ, clock))
+        self.webhooks = Webhooks(
+            engine, clock, settings.data, hosts_from(os.environ, demo=settings.demo), self.parties.organisation_id
+        )
+        self.notices.listeners.append(self.webhooks.tell)
         self.holds = Holds(self.desk, self.parties, tell=self._tell)
         for kind in (
             self.two_people.kind(),

@@ -125,6 +125,7 @@ def _serve(data: Path, port: int) -> None:
 
     from scf.app import Settings, open_app
     from scf.jobs.runner import JobRunner
+    from scf.web.background import webhooks_sent
     from scf.web.server import create_server
 
     with open_app(Settings.from_environment(data)) as installation:
@@ -133,7 +134,7 @@ def _serve(data: Path, port: int) -> None:
             f"\nPages: http://127.0.0.1:{port}   API: http://127.0.0.1:{port}/api/v1/docs   Ctrl-C ends.",
             f"\n页面：http://127.0.0.1:{port}   接口：http://127.0.0.1:{port}/api/v1/docs   按 Ctrl-C 结束。",
         )
-        with JobRunner(installation.jobs):
+        with JobRunner(installation.jobs), webhooks_sent(installation):
             uvicorn.run(server, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
 
 

@@ -123,7 +123,11 @@ def current(app: App, sessions: Sessions, request: Request) -> Caller | None:
     header = request.headers.get("authorization", "")
     with app.reading() as session:
         if header.lower().startswith("bearer "):
-            return caller_at(app, session, token_address(app, session, header[7:].strip()))
+            secret = header[7:].strip()
+            known = session.get(ApiToken, _digest(secret))
+            if known is not None:
+                request.state.program = (known.address, known.digest[:16])
+            return caller_at(app, session, token_address(app, session, secret))
         content = sessions.open(request.cookies.get(SESSION_COOKIE))
         row = app.people.signed_in(session, str(content.get("id")), int(time.time())) if content else None
         if row is None:

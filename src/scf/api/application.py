@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from fastapi import FastAPI
+from starlette.responses import RedirectResponse
 
 from scf.api import (
     problems,
@@ -15,6 +16,7 @@ from scf.api import (
     routes_records,
 )
 from scf.api.access import Sessions
+from scf.api.calls import CallLog, LogCalls
 from scf.api.headers import AddHeaders
 from scf.app import App
 from scf.store.session import create_schema
@@ -66,6 +68,7 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
         routes_other,
     ):
         api.include_router(module.router)
+    api.add_api_route("/docs", lambda: RedirectResponse("/developers/api"), include_in_schema=False)
     problems.install(api)
 
     fixed = {
@@ -74,5 +77,7 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
         "Vary": "Accept-Language, Authorization, Cookie",
         **({"X-Demo": DEMO_BANNER} if app.settings.demo else {}),
     }
+    api.state.calls = CallLog(app)
+    api.add_middleware(LogCalls, log=api.state.calls)
     api.add_middleware(AddHeaders, headers_of=lambda scope: fixed)
     return api

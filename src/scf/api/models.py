@@ -1,9 +1,11 @@
-"""Table of the API room: tokens of programs, kept as digests only."""
+"""Tables of the API room: tokens of programs, kept as digests only, and the last calls made with them."""
 
 from __future__ import annotations
 
 from sqlalchemy import BigInteger
 from sqlmodel import Field, SQLModel
+
+from scf.store.engine import BIG
 
 
 class ApiToken(SQLModel, table=True):
@@ -17,3 +19,18 @@ class ApiToken(SQLModel, table=True):
     made_at: int = Field(sa_type=BigInteger)
     expires_at: int = Field(sa_type=BigInteger)
     revoked_at: int | None = Field(default=None, sa_type=BigInteger)
+
+
+class ApiCall(SQLModel, table=True):
+    """One call of a program, without anything secret: no query, no body, no header."""
+
+    __tablename__ = "api_call"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    address: str = Field(index=True, max_length=42)
+    token: str = Field(max_length=16, description="First characters of the token's digest")
+    method: str = Field(max_length=8)
+    path: str = Field(max_length=200)
+    status: int
+    millis: int
+    at: int = Field(sa_type=BIG)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import smtplib
-from collections.abc import Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Protocol
@@ -99,6 +99,8 @@ class Notices:
         self._engine = engine
         self._clock = clock
         self._channels = tuple(channels)
+        self.listeners: list[Callable[[Session, Notice], None]] = []
+        """Asked in the transaction that keeps a notice; what they write is kept or lost with it."""
 
     def tell(
         self,
@@ -119,22 +121,23 @@ class Notices:
             raise Problem("notice_without_proof", notice=key)
         if session.get(Notice, key) is not None:
             return False
-        session.add(
-            Notice(
-                key=key,
-                recipient=recipient,
-                kind=kind,
-                en=words["en"],
-                zh=words["zh-CN"],
-                transaction_hash=transaction_hash,
-                evidence_id=evidence_id,
-                made_at=self._clock.now(),
-            )
+        notice = Notice(
+            key=key,
+            recipient=recipient,
+            kind=kind,
+            en=words["en"],
+            zh=words["zh-CN"],
+            transaction_hash=transaction_hash,
+            evidence_id=evidence_id,
+            made_at=self._clock.now(),
         )
+        session.add(notice)
         for channel in self._channels:
             session.add(NoticeDelivery(key=key, channel=channel.name))
             outbox.put(session, _outbox_kind(channel), {"key": key}, at=self._clock.now(), dedupe_key=message_id(key))
         session.flush()
+        for listen in self.listeners:
+            listen(session, notice)
         return True
 
     def of(self, session: Session, recipient: str, *, unread: bool = False, limit: int = 50) -> Sequence[Notice]:

@@ -194,6 +194,10 @@ class Parties:
         seat = session.get(Seat, address)
         return session.get(Organisation, seat.organisation_id) if seat else None
 
+    def organisation_id(self, session: Session, address: str) -> int | None:
+        """Number of the organisation an address stands for, or None."""
+        return session.exec(select(Seat.organisation_id).where(Seat.address == address)).one_or_none()
+
     def name_of(self, session: Session, address: str) -> str:
         """The organisation's name, or a shortened address."""
         organisation = self.organisation_of(session, address)

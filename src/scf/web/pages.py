@@ -183,6 +183,7 @@ def _environment(language: str) -> Environment:
         stage=word("STAGES"),
         method=word("METHODS"),
         joining=word("JOININGS"),
+        delivery=word("DELIVERIES"),
         decision=word("DECISIONS"),
         exception=word("EXCEPTIONS"),
         svg=Markup,

@@ -28,6 +28,7 @@ from scf.web import (
     views_acts,
     views_applications,
     views_desks,
+    views_developers,
     views_finance,
     views_home,
     views_invite,
@@ -81,7 +82,8 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
     server.state.pages = Pages(app, sessions)
     server.state.reading_speed = reading_speed
     server.add_middleware(GZipMiddleware, minimum_size=1024)
-    server.mount("/api/v1", create_api(app, sessions))
+    server.state.api = create_api(app, sessions)
+    server.mount("/api/v1", server.state.api)
     server.mount("/static", StaticFiles(directory=Path(str(resources.files("scf.web").joinpath("static")))))
     rooms = (
         views_sign_in,
@@ -99,6 +101,7 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
         views_acts,
         views_applications,
         views_desks,
+        views_developers,
         views_finance,
         views_oidc,
         views_oversight,

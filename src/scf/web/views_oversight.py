@@ -96,30 +96,6 @@ def members(request: Request, pages: PagesDoor, caller: Signed) -> Response:
     return pages.render(request, "members.html", caller, rows=rows)
 
 
-@router.get("/developers")
-def developers(request: Request, pages: PagesDoor, caller: Signed) -> Response:
-    """Tokens of the caller's seat and where the API is described."""
-    with pages.app.reading() as session:
-        rows = access.tokens_of(session, caller)
-    return pages.render(request, "developers.html", caller, tokens=rows, secret=None)
-
-
-@router.post("/developers")
-def new_token(request: Request, pages: PagesDoor, caller: Signed, name: Annotated[str, Form()] = "token") -> Response:
-    """A new token, shown this once."""
-    secret = access.issue_token(pages.app, caller.address, name)
-    with pages.app.reading() as session:
-        rows = access.tokens_of(session, caller)
-    return pages.render(request, "developers.html", caller, tokens=rows, secret=secret)
-
-
-@router.post("/developers/revoke")
-def revoke(pages: PagesDoor, caller: Signed, digest: Annotated[str, Form()]) -> Response:
-    """End a token."""
-    access.revoke_token(pages.app, caller, digest)
-    return go("/developers")
-
-
 def _verify_page(
     request: Request,
     pages: Pages,

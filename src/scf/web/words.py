@@ -95,6 +95,12 @@ METHODS = {
     "join": N_("joined by an invitation"),
     "switch": N_("changed firm"),
 }
+DELIVERIES = {
+    "waiting": N_("waiting"),
+    "sent": N_("sent"),
+    "failing": N_("failing"),
+    "given_up": N_("given up"),
+}
 JOININGS = {"waiting": N_("waiting"), "enrolled": N_("enrolled"), "refused": N_("refused")}
 STAGES = {
     "open": N_("link sent"),
@@ -163,6 +169,8 @@ DONE = {
     "change_agreed": N_("Agreed. It holds from now on."),
     "sent_back": N_("Sent back to its maker, with your reason."),
     "decide": N_("Decided."),
+    "revoked": N_("Revoked. It opens nothing any more."),
+    "hook_ended": N_("Ended. Nothing more is sent there."),
     "enrolled": N_("Enrolled. The firm was told."),
     "refused": N_("Refused. The firm reads your reason."),
     "invite": N_("Show the code, or send the link."),
