@@ -203,3 +203,8 @@ def test_contacts_are_kept_in_one_form(typed: str, kept: str) -> None:
 def test_what_is_no_contact_is_refused(typed: str) -> None:
     with pytest.raises(Problem):
         parse_contact(typed)
+
+
+def test_whoever_is_signed_in_can_change_to_another_identity(demo: Installation, act_as: As) -> None:
+    page = act_as(PINE).get("/sign-in")
+    assert page.status_code == 200 and "Lotus Pond" in page.text

@@ -80,7 +80,7 @@ class Pages:
             "problem": None,
             "static": static_path,
             "places": places_of(caller),
-            "firms": self.firms(caller) if caller else [],
+            "my_firms": self.firms(caller) if caller else [],
             "unread": self.unread(caller) if caller else 0,
             "on_hold": self.on_hold(caller) if caller else False,
         }

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 import tempfile
 from pathlib import Path
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Form, Request, UploadFile
+from fastapi import APIRouter, Request, UploadFile
 from sqlmodel import Session
 from starlette.responses import Response
 
@@ -21,7 +21,7 @@ from scf.reconciliation import service as reconciliation
 from scf.reconciliation.facts import date_of
 from scf.web.doors import PagesDoor, Signed
 from scf.web.lanes import KINDS, lanes_of, said
-from scf.web.pages import Pages, go
+from scf.web.pages import Pages
 
 router = APIRouter()
 _OVERSEERS = Role.AUDITOR | Role.OPERATOR | Role.REGULATOR
