@@ -116,4 +116,5 @@ def test_killed_at_every_point(tmp_path: Path, engine: str):
                 assert found["relayed"] == relayed + 2, point  # one issue and one acceptance, whatever died
             relayed = found["relayed"]
             repeated = _serve(tmp_path / "data", setting, start, number, "never")
-            assert json.loads(repeated.stdout) == found, repeated.stderr
+            assert repeated.returncode == 0, f"{point}: {repeated.stderr}"
+            assert json.loads(repeated.stdout) == found

@@ -60,6 +60,9 @@ def test_a_fresh_embedded_chain_becomes_the_same_chain(chain: Programme, export:
     with EmbeddedLedger(tmp_path / "copy.db", clock, chain_id=facts.chain_id, gas_limit=facts.gas_limit) as copy:
         report = import_chain(export.splitlines(), EmbeddedTarget(copy))
         assert copy.head() == chain.relayer.ledger.head()
+        with pytest.raises(Problem) as caught:
+            import_chain(export.splitlines(), EmbeddedTarget(copy))
+        assert caught.value.code == "ledger_replay_not_fresh"
     assert report.roots_compared
     assert report.transactions == sum(len(json.loads(line)["transactions"]) for line in export.splitlines()[1:])
 

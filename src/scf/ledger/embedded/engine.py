@@ -278,8 +278,10 @@ class EmbeddedLedger:
         Raises `NotAccepted` and writes nothing when one of them cannot be part of it.
         """
         with self._write_lock:
-            if self._read_only or timestamp <= self._head.timestamp:
-                raise Problem("ledger_read_only" if self._read_only else "ledger_bad_answer", path=self.path)
+            if self._read_only:
+                raise Problem("ledger_read_only", path=self.path)
+            if timestamp <= self._head.timestamp:
+                raise Problem("ledger_replay_not_fresh", path=self.path, number=self._head.number)
             context = self._next_context(self._head, timestamp)
             run = BlockRun(self._store, context)
             mined: list[tuple[Transaction, Outcome]] = []
