@@ -40,6 +40,8 @@ PLACES: tuple[Place, ...] = (
     Place("/lists", N_("Blacklist and guarantors"), Role.OPERATOR | Role.AUDITOR | Role.REGULATOR),
     Place("/health", N_("Health"), Role.OPERATOR | Role.AUDITOR | Role.REGULATOR),
     Place("/flow", N_("Concentration and flow"), Role.OPERATOR | Role.AUDITOR | Role.REGULATOR),
+    Place("/samples", N_("Samples"), Role.AUDITOR | Role.REGULATOR),
+    Place("/confirmations", N_("Confirmations"), Role.AUDITOR | Role.REGULATOR | Role.OBLIGOR),
     Place("/members", N_("Members")),
     Place("/verify", N_("Verify")),
     Place("/developers", N_("Developers")),

@@ -6,6 +6,7 @@ from fastapi import APIRouter
 
 from scf.web import (
     views_approve,
+    views_auditor,
     views_book,
     views_cases,
     views_core,
@@ -25,5 +26,6 @@ for _desk in (
     views_cases,
     views_lists,
     views_health,
+    views_auditor,
 ):
     router.include_router(_desk.router)
