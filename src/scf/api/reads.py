@@ -166,6 +166,17 @@ def held_by(session: Session, addresses: Collection[str], *, limit: int = 50) ->
     ).all()
 
 
+def passed_to(session: Session, addresses: Collection[str], *, limit: int = 8) -> Sequence[str]:
+    """Whom these addresses passed notes to, latest first."""
+    query = (
+        select(Note.holder)
+        .where(col(Note.giver).in_(addresses), col(Note.holder).not_in(addresses), col(Note.parent_id).is_not(None))
+        .group_by(col(Note.holder))
+        .order_by(func.max(Note.made_at).desc(), col(Note.holder))
+    )
+    return session.exec(query.limit(limit)).all()
+
+
 def held_sums(session: Session, addresses: Collection[str]) -> dict[str, int]:
     """Value of the notes these addresses hold and can move, by currency, in minor units."""
     query = (

@@ -36,6 +36,8 @@ from scf.web.reading import (
 )
 
 router = APIRouter()
+_TEMPLATES = {"pass": "pass.html"}
+"""Acts whose questions have a page of their own."""
 _CONFIRM_SECONDS = SESSION_SECONDS
 """A confirmation page lasts as long as the session: nobody is hurried while reading."""
 
@@ -200,6 +202,7 @@ def _form_page(
         papers = reads.filed_by(session, caller.senders)
         views = Views(pages.app, session, caller)
         note = views.note(str(form["note"])) if form.get("note") else None
+        recent = reads.passed_to(session, caller.addresses) if name == "pass" else []
         account = views.account(_number(form["account"])) if form.get("account") else None
         request_for_money = session.get(FinancingAsk, str(form["ask"])) if form.get("ask") else None
         ask = shape_ask(views, request_for_money) if request_for_money else None
@@ -212,7 +215,7 @@ def _form_page(
     }
     return pages.render(
         request,
-        "form.html",
+        _TEMPLATES.get(name, "form.html"),
         caller,
         status=problem.status if problem else 200,
         act=name,
@@ -222,6 +225,7 @@ def _form_page(
         currency=str(form.get("currency") or currency["currency"]),
         choices=choices,
         papers=papers,
+        recent=recent,
         note=note,
         account=account,
         ask=ask,

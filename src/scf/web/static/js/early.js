@@ -11,7 +11,7 @@ for (const form of document.querySelectorAll("form[data-amount]")) {
   const field = form.querySelector("#amount");
   const slide = form.querySelector("input[type=range]");
   const digits = Number(slide.dataset.digits);
-  const [least, most] = [Number(slide.min), Number(slide.max)];
+  const most = Number(slide.max);
   const code = form.querySelector(".money span").textContent;
   const copies = document.querySelectorAll("[data-copy]");
   const press = document.querySelector("[data-press]");
@@ -32,7 +32,10 @@ for (const form of document.querySelectorAll("form[data-amount]")) {
   slide.addEventListener("change", ask);
   field.addEventListener("change", () => {
     const minor = read();
-    if (minor === null || minor < least || minor > most) return form.requestSubmit();
+    if (minor === null || minor < 1 || minor > most) {
+      if (form.method === "get") form.requestSubmit(); // the server says what is wrong
+      return;
+    }
     slide.value = minor;
     say(minor);
     ask();
