@@ -154,7 +154,11 @@ def _quote_and_take(demo: Installation, act_as: As, path: str) -> None:
     assert "CNY 1,000.00" in figures
     quoted = confirm(harbour, shown.text, clauses=2)
     assert quoted.url.path == path
-    offer = steel.get(path).text
+    sealed = steel.get(path).text
+    assert "Open 1 firm prices" in sealed and figures[0] not in re.findall(r"Take (CNY [\d,.]+)", sealed)
+    assert "/act/accept_quote" not in sealed
+    assert act_as(STONE).post(path + "/open").status_code == 404
+    offer = steel.post(path + "/open").text
     net = re.search(r"Take (CNY [\d,.]+)", offer)
     link = re.search(r"/act/accept_quote\?quote=0x[0-9a-f]{64}", offer)
     assert net and link and net.group(1) in shown.text

@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
+from datetime import date
 
 from sqlmodel import Session, col, select
 
@@ -19,7 +20,7 @@ from scf.financing.price import Price, price
 from scf.financing.sealing import ASK_OPEN_SECONDS
 from scf.financing.service import FinancingDesk
 from scf.kernel.clock import today
-from scf.kernel.dates import day_of, days_between
+from scf.kernel.dates import day_of, days_between, next_day
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.parties.service import Parties
@@ -27,6 +28,8 @@ from scf.receivables import queries
 from scf.receivables.models import Financing, Note, NoteState, Receivable
 from scf.receivables.programmes import Programmes
 
+LATEST_FUNDING_DAYS = 2
+"""How many days ahead money can be wanted: the lock of an accepted price must not end before it comes."""
 Signer = Callable[[str, bytes], Sequence[bytes]]
 """Signature parts of a financier's address over a digest; none where its key is not kept here."""
 
@@ -61,11 +64,13 @@ class AutomaticQuotes:
         self._programmes = programmes
         self._signer = signer
 
-    def figures(self, session: Session, note_id: str, amount_minor: int) -> list[Figure]:
+    def figures(self, session: Session, note_id: str, amount_minor: int, funded_on: date | None = None) -> list[Figure]:
         """What every policy in force gives for an amount of a note today, most money first, refusals last.
 
-        Raises Problem `unknown_note`, `note_not_movable`, `amount_above_note`.
+        `funded_on` is the day the money shall come, up to `LATEST_FUNDING_DAYS` ahead; a later one costs less. Raises
+        Problem `unknown_note`, `note_not_movable`, `amount_above_note`, `funding_day_not_offered`.
         """
+        funded = self._funding_day(funded_on)
         note, row = self._movable(session, note_id, amount_minor)
         programme = self._programmes.of(session, row.obligor, row.currency)
         allowed = set(filter(None, programme.financiers.split(","))) if programme else set()
@@ -73,11 +78,16 @@ class AutomaticQuotes:
         for policy, terms in self._policies.in_force(session, row.currency):
             if allowed and policy.financier not in allowed:
                 continue
-            found.append(self._figure(session, terms, note, row, amount_minor))
+            found.append(self._figure(session, terms, note, row, amount_minor, funded))
         return sorted(found, key=lambda one: (one.price is None, -(one.price.net_minor if one.price else 0)))
 
     def firm(
-        self, note_id: str, amount_minor: int, *, single_reason: str | None = None
+        self,
+        note_id: str,
+        amount_minor: int,
+        *,
+        single_reason: str | None = None,
+        funded_on: date | None = None,
     ) -> tuple[str, list[QuoteOffer]]:
         """Ask everybody whose policy gives a price and have the quotes signed: (ask, firm quotes, most money first).
 
@@ -85,23 +95,24 @@ class AutomaticQuotes:
         alone needs a reason).
         """
         with self._desk.session() as session:
-            priced = [one for one in self.figures(session, note_id, amount_minor) if one.price is not None]
+            shown = self.figures(session, note_id, amount_minor, funded_on)
+            priced = [one for one in shown if one.price is not None]
             if not priced:
                 raise Problem("no_automatic_price")
             invited = sorted(one.financier for one in priced)
             ask = self._financing.ask(session, note_id, amount_minor, invited, single_reason=single_reason).id
-        return ask, self.answer(ask)
+        return ask, self.answer(ask, funded_on)
 
-    def answer(self, ask_id: str) -> list[QuoteOffer]:
+    def answer(self, ask_id: str, funded_on: date | None = None) -> list[QuoteOffer]:
         """Sign what the invited financiers' policies give for an ask, once each; returns their valid quotes."""
         with self._desk.session() as session:
             ask = session.get(FinancingAsk, ask_id)
             if ask is None:
                 raise Problem("unknown_ask", ask=ask_id)
-            known = {one.financier: one for one in self._financing.quotes(session, ask_id)}
+            known = self._financing.quotes(session, ask_id)
             wanted = [
                 one
-                for one in self.figures(session, ask.note_id, ask.amount_minor)
+                for one in self.figures(session, ask.note_id, ask.amount_minor, funded_on)
                 if one.price is not None and one.financier in ask.invited.split(",") and not _same(known, one)
             ]
         for one in wanted:
@@ -140,8 +151,19 @@ class AutomaticQuotes:
             )
         return note, row
 
-    def _figure(self, session: Session, terms: Terms, note: Note, row: Receivable, amount_minor: int) -> Figure:
-        funded, due = today(self._desk.clock), day_of(row.maturity)
+    def _funding_day(self, wanted: date | None) -> date:
+        now = today(self._desk.clock)
+        if wanted is not None and not 0 <= days_between(now, wanted) <= LATEST_FUNDING_DAYS:
+            last = next_day(now, LATEST_FUNDING_DAYS)
+            raise Problem(
+                "funding_day_not_offered", day=wanted.isoformat(), first=now.isoformat(), last=last.isoformat()
+            )
+        return wanted or now
+
+    def _figure(
+        self, session: Session, terms: Terms, note: Note, row: Receivable, amount_minor: int, funded: date
+    ) -> Figure:
+        due = day_of(row.maturity)
         days = days_between(funded, due)
         if days <= 0:
             said = Offered(refusal="past_due")
@@ -201,16 +223,17 @@ class AutomaticQuotes:
             paying_bank=one.paying_bank,
             fees=one.price.fees,
             recourse=one.recourse,
+            funded_on=one.price.funded_on,
         )
         parts = self._signer(one.financier, prepared.digest)
         if parts:
             self._financing.submit_quote(ask_id, prepared.message, parts, figures)
 
 
-def _same(known: dict[str, QuoteOffer], one: Figure) -> bool:
-    """Whether this financier's valid quote says these figures already."""
-    offer = known.get(one.financier)
-    if offer is None or one.price is None:
+def _same(known: Sequence[QuoteOffer], one: Figure) -> bool:
+    """Whether a valid quote of this financier says these figures already."""
+    if one.price is None:
         return False
-    figures = json.loads(offer.price)
-    return (figures["net_minor"], figures["apr_ppm"]) == (one.price.net_minor, one.price.apr_ppm)
+    said = [json.loads(offer.price) for offer in known if offer.financier == one.financier]
+    figures = (one.price.net_minor, one.price.apr_ppm, one.price.funded_on.isoformat())
+    return any((row["net_minor"], row["apr_ppm"], row["funded_on"]) == figures for row in said)

@@ -78,6 +78,14 @@ def is_opened(session: Session, ask_id: str) -> bool:
     return session.get(AskOpening, ask_id) is not None
 
 
+def is_spent(session: Session, ask: FinancingAsk, now: int) -> bool:
+    """Whether no price can come of a request any more: it takes none, and those it had ran out."""
+    if now <= ask.asked_at + ASK_OPEN_SECONDS and not is_opened(session, ask.id):
+        return False
+    valid = select(QuoteOffer.quote_hash).where(QuoteOffer.ask_id == ask.id, QuoteOffer.expires_at > now)
+    return session.exec(valid).first() is None
+
+
 def require_open(session: Session, ask: FinancingAsk, now: int) -> None:
     """A request still takes quotes. Raises Problem `quotes_opened` or `ask_over`."""
     if is_opened(session, ask.id):

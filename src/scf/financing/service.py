@@ -8,6 +8,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict
+from datetime import date
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -18,7 +19,7 @@ from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.financing.people import require_people
 from scf.financing.price import Fee, Price, price
 from scf.financing.registry import Registry
-from scf.financing.sealing import require_open
+from scf.financing.sealing import is_spent, require_open
 from scf.kernel.clock import today
 from scf.kernel.dates import ceil_hour, day_of
 from scf.kernel.identifiers import reference_of
@@ -70,7 +71,7 @@ class FinancingDesk:
         *,
         single_reason: str | None = None,
     ) -> FinancingAsk:
-        """Ask invited financiers for a price. The same ask again returns the first one.
+        """Ask invited financiers for a price. The same ask again returns the first one while a price can come of it.
 
         Raises Problem `amount_above_note`, `note_not_movable`, or the rule that refuses (fewer than two invited without
         a reason).
@@ -104,9 +105,13 @@ class FinancingDesk:
         )
         for check in self.checks:
             check(session, "finance", {"noteId": note_id, "amount": amount_minor, "invited": list(invited)})
-        seed = keccak(f"{note_id}|{note.children}|{amount_minor}|{','.join(sorted(invited))}".encode())
-        ask_id = reference_of(seed, "ASK")
-        found = session.get(FinancingAsk, ask_id)
+        seed = f"{note_id}|{note.children}|{amount_minor}|{','.join(sorted(invited))}"
+        ask_id = reference_of(keccak(seed.encode()), "ASK")
+        found, again = session.get(FinancingAsk, ask_id), 0
+        while found is not None and is_spent(session, found, self._desk.clock.now()):
+            again += 1
+            ask_id = reference_of(keccak(f"{seed}|{again}".encode()), "ASK")
+            found = session.get(FinancingAsk, ask_id)
         if found is None:
             found = FinancingAsk(
                 id=ask_id,
@@ -132,8 +137,9 @@ class FinancingDesk:
         fees: Sequence[Fee] = (),
         recourse: bool = False,
         entrusted_account: int = 0,
+        funded_on: date | None = None,
     ) -> tuple[Prepared, Price]:
-        """A firm price for an ask, funded today, as typed data for the financier to sign.
+        """A firm price for an ask, funded today or on `funded_on`, as typed data for the financier to sign.
 
         Raises Problem `not_invited`, `unknown_ask`, or what the price raises.
         """
@@ -149,7 +155,7 @@ class FinancingDesk:
             ask.amount_minor,
             receivable.currency,
             rate_ppm,
-            today(self._desk.clock),
+            funded_on or today(self._desk.clock),
             day_of(receivable.maturity),
             fees=fees,
         )

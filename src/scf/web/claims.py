@@ -13,6 +13,7 @@ from scf.api import reads
 from scf.api.shapes import amount
 from scf.api.views import Json, Views
 from scf.financing.models import FinancingAsk, QuoteOffer
+from scf.financing.sealing import is_opened
 from scf.kernel.clock import today
 from scf.kernel.dates import day_of, days_between
 from scf.receivables import queries
@@ -35,7 +36,7 @@ class Coming:
 def claims_of(views: Views) -> Json:
     """The caller's own notes: sums by currency, the next money, what is offered to it, and its requests for money."""
     session, caller = views.session, views.caller
-    held = [views.note(note.id) for note in reads.held_by(session, caller.addresses, limit=ROWS)]
+    held = held_of(views)
     offered = [views.note(note.id) for note in reads.offered_to(session, caller.addresses, limit=ROWS)]
     sums = reads.held_sums(session, caller.addresses)
     asks = asks_of(views)
@@ -55,6 +56,11 @@ def claims_of(views: Views) -> Json:
     }
 
 
+def held_of(views: Views) -> list[Json]:
+    """Notes the caller holds, soonest maturity first."""
+    return [views.note(note.id) for note in reads.held_by(views.session, views.caller.addresses, limit=ROWS)]
+
+
 def asks_of(views: Views) -> list[Json]:
     """The caller's requests for money with how many firm prices came, newest first."""
     query = select(FinancingAsk).where(col(FinancingAsk.asker).in_(views.caller.addresses))
@@ -66,14 +72,15 @@ def shape_ask(views: Views, row: FinancingAsk) -> dict[str, Any]:
     """One request for money as pages show it."""
     note = views.note(row.note_id)
     code = queries.receivable(views.session, note["receivable"]).currency
-    quotes = views.app.financing.quotes(views.session, row.id)
+    quotes, opened = views.app.financing.quotes(views.session, row.id), is_opened(views.session, row.id)
     return {
         "id": row.id,
         "note": note,
         "amount": amount(row.amount_minor, code),
         "asked_on": day_of(row.asked_at).isoformat(),
         "quotes": len(quotes),
-        "best": amount(quotes[0].net_minor, code) if quotes else None,
+        "opened": opened,
+        "best": amount(quotes[0].net_minor, code) if quotes and opened else None,
         "taken": taken_quote(views.session, row.id),
         "mine": row.asker in views.caller.addresses,
     }

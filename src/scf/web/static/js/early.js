@@ -1,4 +1,4 @@
-// The slider beside the number field, and how long a firm price still stands. Pages work without either.
+// The slider beside the number field, prices that follow it, and how long a firm price still stands.
 "use strict";
 
 const grouped = (minor, digits) => {
@@ -7,46 +7,65 @@ const grouped = (minor, digits) => {
   return digits ? `${whole}.${text.slice(-digits)}` : whole;
 };
 
+// What is shown is what is signed: while other figures are on their way, the old ones cannot be taken.
+let latest = 0;
+const stale = (figures) => {
+  figures.setAttribute("aria-busy", "true");
+  for (const button of figures.querySelectorAll("button")) button.disabled = true;
+};
+const refresh = async (form) => {
+  const figures = document.getElementById("figures");
+  if (!figures) return;
+  const mine = (latest += 1);
+  stale(figures);
+  const address = `${form.action}?${new URLSearchParams(new FormData(form))}`;
+  try {
+    const page = new DOMParser().parseFromString(await (await fetch(address)).text(), "text/html");
+    const fresh = page.getElementById("figures");
+    if (mine !== latest) return;
+    if (!fresh || page.querySelector("[role=alert]")) return location.assign(address);
+    figures.replaceWith(document.adoptNode(fresh));
+    history.replaceState(null, "", address);
+  } catch {
+    if (mine === latest) location.assign(address);
+  }
+};
+
 for (const form of document.querySelectorAll("form[data-amount]")) {
   const field = form.querySelector("#amount");
   const slide = form.querySelector("input[type=range]");
   const digits = Number(slide.dataset.digits);
   const most = Number(slide.max);
-  const code = form.querySelector(".money span").textContent;
-  const copies = document.querySelectorAll("[data-copy]");
-  const press = document.querySelector("[data-press]");
+  const prices = form.method === "get";
   slide.hidden = false;
   form.querySelector(".shares").hidden = false;
   const say = (minor) => {
     field.value = grouped(minor, digits);
-    for (const copy of copies) copy.value = field.value;
-    if (press) press.textContent = `${press.dataset.press} ${code} ${field.value}`;
+    const figures = document.getElementById("figures");
+    if (prices && figures) stale(figures);
   };
   const read = () => {
     const found = /^(\d+)(?:\.(\d*))?$/.exec(field.value.replaceAll(",", "").trim());
     if (!found || (found[2] || "").length > digits) return null;
     return Number(found[1]) * 10 ** digits + Number((found[2] || "").padEnd(digits, "0"));
   };
-  const ask = () => form.dispatchEvent(new CustomEvent("scf-amount", { bubbles: true }));
-  slide.addEventListener("input", () => say(Math.min(most, Number(slide.value) + Number(slide.step) > most ? most : Number(slide.value))));
-  slide.addEventListener("change", ask);
-  field.addEventListener("change", () => {
-    const minor = read();
-    if (minor === null || minor < 1 || minor > most) {
-      if (form.method === "get") form.requestSubmit(); // the server says what is wrong
-      return;
-    }
+  const settle = (minor) => {
     slide.value = minor;
     say(minor);
-    ask();
+    if (prices) refresh(form);
+  };
+  slide.addEventListener("input", () => {
+    const minor = Number(slide.value);
+    say(minor + Number(slide.step) > most ? most : minor);
+  });
+  slide.addEventListener("change", () => prices && refresh(form));
+  field.addEventListener("change", () => {
+    const minor = read();
+    if (minor !== null && minor >= 1 && minor <= most) settle(minor);
+    else if (prices) form.requestSubmit(); // the server says what is wrong
   });
   for (const button of form.querySelectorAll("[data-share]")) {
-    button.addEventListener("click", () => {
-      const minor = Math.max(1, Math.floor((most * Number(button.dataset.share)) / 100));
-      slide.value = minor;
-      say(minor);
-      ask();
-    });
+    button.addEventListener("click", () => settle(Math.max(1, Math.floor((most * Number(button.dataset.share)) / 100))));
   }
 }
 
