@@ -32,7 +32,7 @@ def test_a_supplier_passes_on_and_a_far_supplier_gets_money_on_a_phone(
     giver = visit(PINE, size=PHONE, language=language, javascript=javascript)
     giver.open(f"/act/pass?note={demo.notes[PINE]}")
     giver.page.select_option("select[name=to]", demo.at("steel"))
-    giver.page.fill("input[name=amount]", "50.00")
+    giver.page.fill("input[name=amount]", "2,000.00")
     giver.page.locator("input[name=evidence]").first.check()
     giver.page.fill("input[name=delivered_on]", demo.story.day(4).isoformat())
     giver.page.locator("main button.main").click()
@@ -46,29 +46,45 @@ def test_a_supplier_passes_on_and_a_far_supplier_gets_money_on_a_phone(
     far.page.click(f"a[href='/act/accept?note={note}']")
     confirm(far)
     far.open("/")
-    far.page.click("a.button.main")  # ask for money
+    far.page.click("a.button.main")  # see a price
     taps += 1
-    assert far.page.locator("#amount").input_value() == "50.00"
-    far.page.locator("main button.main").click()  # all of it, from every financier
+    assert far.page.locator("#amount").input_value() == "2,000.00"
+    shown = far.page.locator("#net .figure").inner_text()
+    far.page.locator("#figures button.main").click()  # take the best
     taps += 1
-    ask = far.page.url.split("/asks/")[1].split("?")[0]
-    _quote(visit, ask, language, javascript)
-    far.page.reload()
-    far.page.click("a.button.main")  # take the price
-    taps += 1
-    shown = far.page.locator(".price .big dd").inner_text()
+    assert far.page.locator(".price .big dd").inner_text() == shown
     confirm(far)
     taps += 1
     assert far.page.locator("p.good").count() == 1
-    assert re.match(r"CNY 4\d\.\d\d", shown)
+    assert re.match(r"CNY 1,9\d\d\.\d\d", shown)
     assert taps <= 4
     far.quiet()
     giver.quiet()
 
 
-def _quote(visit: Start, ask: str, language: str, javascript: bool) -> None:
+@pytest.mark.parametrize("javascript", [True, False], ids=["script", "no-script"])
+def test_prices_asked_by_hand_stay_sealed_until_they_are_opened(javascript: bool, visit: Start) -> None:
     demo = installation()
-    bank = visit("harbour", language=language, javascript=javascript)
+    lotus = visit(LOTUS, size=PHONE, javascript=javascript)
+    amount = "61.00" if javascript else "62.00"  # below what any policy prices by itself
+    lotus.open(f"/early?note={demo.notes[LOTUS]}&amount={amount}")
+    lotus.page.locator("#figures button.main").click()
+    ask = lotus.page.url.split("/asks/")[1].split("?")[0]
+    _quote(visit, ask, javascript)
+    lotus.page.reload()
+    assert lotus.page.locator(".price .big").count() == 0
+    lotus.page.locator("main button.main").click()  # open the prices
+    shown = lotus.page.locator(".offer .price .big dd").inner_text()
+    lotus.page.locator(".offer a.button.main").click()
+    assert lotus.page.locator(".price .big dd").inner_text() == shown
+    confirm(lotus)
+    assert lotus.page.locator("p.good").count() == 1
+    lotus.quiet()
+
+
+def _quote(visit: Start, ask: str, javascript: bool) -> None:
+    demo = installation()
+    bank = visit("harbour", javascript=javascript)
     bank.open("/")
     bank.page.click(f".tasks a[href='/asks/{ask}']")
     bank.page.click("a.button.main")
@@ -78,6 +94,65 @@ def _quote(visit: Start, ask: str, language: str, javascript: bool) -> None:
     confirm(bank)
     assert bank.page.locator("p.good").count() == 1
     bank.quiet()
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_the_slider_the_field_and_the_days_show_one_price_and_no_stale_one_can_be_taken(
+    language: str, visit: Start
+) -> None:
+    demo = installation()
+    one = visit(LOTUS, size=PHONE, language=language)
+    one.open(f"/early?note={demo.notes[LOTUS]}&amount=100,000")
+    page = one.page
+    slide = page.locator("input[type=range]")
+    before = page.locator("#net .figure").inner_text()
+    slide.focus()
+    page.route("**/early?**", lambda route: (page.wait_for_timeout(300), route.continue_()))
+    page.keyboard.press("ArrowRight")
+    assert page.locator("#amount").input_value() == "100,001.00"
+    assert page.locator("#figures button.main").is_disabled(), "an old figure cannot be taken"
+    page.locator("#figures:not([aria-busy]) button.main").wait_for()
+    after = page.locator("#net .figure").inner_text()
+    assert after != before
+    assert page.locator(".offer.best .big dd").inner_text() == after
+    page.locator("[data-share='50']").click()
+    page.locator("#figures:not([aria-busy]) button.main").wait_for()
+    half = page.locator("#amount").input_value()
+    assert page.locator("#figures input[name=amount]").first.input_value().replace(",", "") == half.replace(",", "")
+    page.locator(".days button:not([disabled])").last.click()
+    later = page.locator("#net .figure").inner_text()
+    page.locator(".days button:not([disabled])").first.click()
+    earlier = page.locator("#net .figure").inner_text()
+    assert float(later[4:].replace(",", "")) > float(earlier[4:].replace(",", ""))
+    for button in page.locator(".days button, .shares button, .money button, input[type=range]").all():
+        assert (button.bounding_box() or {"height": 0})["height"] >= 43.5
+    one.quiet()
+
+
+def test_a_recorded_voice_reads_the_statements_when_asked(visit: Start) -> None:
+    one = visit("stone", language="zh-CN")
+    one.open(f"/act/accept?note={installation().offered}")
+    sounds = one.page.locator("audio")
+    assert sounds.count() == 3
+    assert one.page.evaluate("[...document.querySelectorAll('audio')].every(a => a.paused && !a.autoplay)")
+    one.page.click("[data-listen]")
+    one.page.wait_for_function("document.querySelector('audio').currentTime > 0.2", timeout=15_000)
+    one.page.evaluate("() => { const a = document.querySelector('audio'); a.currentTime = a.duration - 0.05; }")
+    one.page.wait_for_function("document.querySelector('input[name=heard_0]').value === 'yes'", timeout=15_000)
+    one.quiet()
+
+
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_the_month_is_downloaded_in_every_form(language: str, visit: Start, tmp_path: Path) -> None:
+    one = visit(PINE, size=PHONE, language=language, javascript=False)
+    one.open("/")
+    one.page.click("a[href='/month']")
+    for kind in ("csv", "pdf", "xml", "camt"):
+        with one.page.expect_download() as waiting:
+            one.page.locator(f".files a[href$='.{kind}']").click()
+        waiting.value.save_as(tmp_path / kind)
+        assert (tmp_path / kind).stat().st_size > 300
+    one.quiet()
 
 
 def test_the_button_counts_what_is_still_to_confirm(visit: Start) -> None:

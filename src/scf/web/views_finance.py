@@ -82,10 +82,10 @@ def _early_page(
         if not note and not held:
             return pages.render(request, "early.html", caller, note=None, held=[])
         context = _early(pages, views, note or str(held[0]["id"]), amount, on)
-    problem = problem or context.pop("refused")
-    context["problem"] = problem
+    refused = context.pop("refused")
+    shown = problem or refused
     return pages.render(
-        request, "early.html", caller, status=problem.status if problem else 200, held=held, refused=None, **context
+        request, "early.html", caller, status=shown.status if shown else 200, held=held, problem=shown, **context
     )
 
 

@@ -11,6 +11,7 @@ const grouped = (minor, digits) => {
 let latest = 0;
 const stale = (figures) => {
   figures.setAttribute("aria-busy", "true");
+  document.getElementById("net").setAttribute("aria-busy", "true");
   for (const button of figures.querySelectorAll("button")) button.disabled = true;
 };
 const refresh = async (form) => {
@@ -25,6 +26,7 @@ const refresh = async (form) => {
     if (mine !== latest) return;
     if (!fresh || page.querySelector("[role=alert]")) return location.assign(address);
     figures.replaceWith(document.adoptNode(fresh));
+    document.getElementById("net").replaceWith(document.adoptNode(page.getElementById("net")));
     history.replaceState(null, "", address);
   } catch {
     if (mine === latest) location.assign(address);
