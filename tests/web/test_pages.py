@@ -135,6 +135,7 @@ def test_pass_accept_and_ask_by_plain_forms(demo: Installation, act_as: As) -> N
             "key": "form-ask",
         },
     )
+    assert asked.status_code == 200, re.findall(r"<section class=.refusal.*?</section>", asked.text, re.S)
     assert asked.url.path.startswith("/asks/") and "The financiers you asked have to quote." in asked.text
     _quote_and_take(demo, act_as, asked.url.path)
 

@@ -111,8 +111,8 @@ def orders_of(session: Session, addresses: Collection[str]) -> set[str]:
 
 
 def filed_by(session: Session, senders: Collection[str], *, limit: int = 50) -> Sequence[Evidence]:
-    """Documents these senders brought, newest first."""
-    query = select(Evidence).where(col(Evidence.sender).in_(senders))
+    """Documents these senders brought, newest first; what pages filed about their reading is no document of theirs."""
+    query = select(Evidence).where(col(Evidence.sender).in_(senders), Evidence.kind != "reading")
     return session.exec(query.order_by(col(Evidence.leaf_index).desc()).limit(limit)).all()
 
 
