@@ -19,6 +19,7 @@ from scf.documents.service import Documents
 from scf.entrusted.books import HANDLERS as ENTRUSTED_HANDLERS
 from scf.entrusted.queries import refuse_taking_back
 from scf.entrusted.service import EntrustedAccounts
+from scf.entrusted.settling import Settling
 from scf.financing.automatic import AutomaticQuotes
 from scf.financing.maturity import Maturity
 from scf.financing.policy import Policies
@@ -163,6 +164,7 @@ class App:
         self.receivables = Receivables(self.desk, self.parties, judge, _consortium_key(settings.data))
         self.invitations = Invitations(self.desk, self.parties, self.receivables)
         self.entrusted = EntrustedAccounts(self.desk, self.parties)
+        self.settling = Settling(self.desk, self.parties, self.entrusted)
         self.financing = FinancingDesk(
             self.desk, self.parties, self.rulebook, SimulatedRegistry(clock), ruleset=settings.ruleset
         )
@@ -203,7 +205,7 @@ class App:
             anchor=self._anchor,
             repayment_accounts=repayment_accounts,
             answer_asks=self.quotes.answer_open,
-            remind_holds=self.holds.remind,
+            remind_holds=self._remind_holds,
         )
         self.documents = Documents(self.desk)
         self.documents.rests.append(lambda session, rest: refuse_taking_back(session, rest.orders))
@@ -213,6 +215,12 @@ class App:
         self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], evidence_id: str
     ) -> None:
         self.notices.tell(session, key, who, kind, words, evidence_id=evidence_id)
+
+    def _remind_holds(self) -> int:
+        """Tick off urgent releases that were checked, then tell operators of what is past its day."""
+        with self.desk.session() as session:
+            self.settling.check(session)
+        return self.holds.remind()
 
     def _exchange(self) -> int:
         """Speak with every bank and join what it says; returns how many lines are new."""

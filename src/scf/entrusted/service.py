@@ -7,7 +7,7 @@ and in words, and writes the one payment order of each release.
 from __future__ import annotations
 
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Any
 
 from sqlmodel import Session
@@ -43,6 +43,7 @@ class EntrustedAccounts:
     def __init__(self, desk: Desk, parties: Parties) -> None:
         self._desk = desk
         self._parties = parties
+        self.holds_back: Callable[[Session, int], None] | None = None
 
     # Prepare ---------------------------------------------------------------------------------------------------------
 
@@ -50,6 +51,8 @@ class EntrustedAccounts:
         """Typed data of an opening, for payer and beneficiary; files the rules and accounts behind its commitments."""
         if not request.stages or any(stage.amount_minor <= 0 for stage in request.stages):
             raise Problem("stages_without_value")
+        if not request.consent.strip() or not request.purpose.strip():
+            raise Problem("consent_missing")
         with self._desk.session() as session:
             for who in (request.payer, request.beneficiary, request.bank, *request.attestors, *request.approvers):
                 self._parties.member(session, who)
@@ -59,8 +62,8 @@ class EntrustedAccounts:
                 "bank": request.bank,
                 "currency": currency_of(request.currency).numeric,
                 "account": self._commit_account(session, request.payer, "locked account", request.account),
-                "purpose": self._stated(session, request.purpose, "purpose", request.payer),
-                "consent": self._stated(session, request.consent, "consent", request.beneficiary),
+                "purpose": self.state_words(session, request.purpose, "purpose", request.payer),
+                "consent": self.state_words(session, request.consent, "consent", request.beneficiary),
                 "stages": [self._stage_message(session, stage) for stage in request.stages],
                 "attestors": list(request.attestors),
                 "approvers": list(request.approvers),
@@ -167,7 +170,7 @@ class EntrustedAccounts:
         """Typed data with which payer, beneficiary or payee holds a part of a stage; the rest goes on."""
         with self._desk.session() as session:
             row = queries.account(session, account_id)
-            stated = self._stated(session, reason, "dispute", by)
+            stated = self.state_words(session, reason, "dispute", by)
         amount = format_money(amount_minor, row.currency)
         return self._prepared(
             "dispute",
@@ -207,7 +210,7 @@ class EntrustedAccounts:
             with self._desk.session() as session:
                 if act == "attest":
                     self._independent(session, hex_text(message["evidence"]).removeprefix("0x"))
-                if act == "dispute" and session.get(StatedWords, hex_text(message["reason"])) is None:
+                if act in ("dispute", "resolve") and session.get(StatedWords, hex_text(message["reason"])) is None:
                     raise Problem("dispute_without_words")
                 if act == "approve":
                     self._agreed(session, int(message["accountId"]), int(message["stage"]), int(message["upTo"]))
@@ -255,6 +258,8 @@ class EntrustedAccounts:
         The payment id follows from account, stage and what was released before, so that a retry writes the same order.
         Raises Problem `stage_not_releasable`.
         """
+        if self.holds_back is not None:
+            self.holds_back(session, account_id)
         view = self.stage_view(session, account_id, number)
         if view.releasable_minor == 0:
             raise Problem(
@@ -333,7 +338,7 @@ class EntrustedAccounts:
             chinese.append(f"还需 {people} 人批准")
         return {"en": " and ".join(english) + " missing", "zh-CN": "，".join(chinese)} if english else {}
 
-    def _stated(self, session: Session, words: str, kind: str, by: str) -> str:
+    def state_words(self, session: Session, words: str, kind: str, by: str) -> str:
         """File what somebody says and return the hash it signs. Raises Problem `dispute_without_words` for nothing."""
         said = words.strip()
         if not said and kind == "dispute":

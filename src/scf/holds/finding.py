@@ -8,6 +8,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from scf.entrusted.models import Dispute, EntrustedAccount, Stage, StatedWords
+from scf.entrusted.settling import UrgentRelease
 from scf.holds.models import HoldOrder
 from scf.kernel.dates import next_day, to_unix
 from scf.kernel.money import format_money
@@ -51,6 +52,7 @@ def holds(session: Session, parties: Parties, now: int) -> list[Hold]:
         *_disputed(session),
         *_halted(session, parties, now),
         *_exceptions(session),
+        *_urgent(session, now),
     ]
     return sorted(found, key=lambda one: (one.decide_by, one.id))
 
@@ -181,6 +183,30 @@ def _exceptions(session: Session) -> Iterator[Hold]:
         after = page.next
         if after is None:
             return
+
+
+def _urgent(session: Session, now: int) -> Iterator[Hold]:
+    """Accounts that stand still because an urgent release was not checked in time."""
+    late = select(UrgentRelease).where(col(UrgentRelease.checked_at).is_(None), UrgentRelease.check_by <= now)
+    for one in session.exec(late.order_by(col(UrgentRelease.check_by))).all():
+        account = session.get(EntrustedAccount, one.account_id)
+        if account is None:
+            continue
+        amount = format_money(one.amount_minor, account.currency)
+        yield Hold(
+            id=f"urgent:{one.account_id}:{one.stage}",
+            kind="urgent",
+            reason={
+                "en": f"{amount} went out urgently and no second organisation has vouched for it since.",
+                "zh-CN": f"{amount} 已紧急支付，但至今未补充第二家机构的证据。",
+            },
+            owner={"en": "a second attestor of the account", "zh-CN": "账户的另一家见证机构"},
+            since=one.check_by,
+            decide_by=one.check_by + SETTLE_DISPUTE_SECONDS,
+            parties=frozenset({account.payer, account.beneficiary}),
+            amount_minor=one.amount_minor,
+            currency=account.currency,
+        )
 
 
 def _of_order(session: Session, reference: str) -> frozenset[str]:
