@@ -1,8 +1,8 @@
 """How a held part of a stage ends by agreement, and the urgent path: money out on one organisation's evidence.
 
 The ledger knows no urgency: without a second organisation's evidence only payer and beneficiary together let money
-out. An urgent release is such an agreement, within a cap, with one organisation's evidence, two approvals and the bank's
-risk note. The second organisation's evidence is owed afterwards; once it is late, nothing else of the account moves.
+out. An urgent release is such an agreement, within a cap, with one organisation's evidence, two approvals and the risk
+note of the bank. The second organisation's evidence is owed afterwards; once late, nothing else of the account moves.
 """
 
 from __future__ import annotations
