@@ -207,7 +207,6 @@ class App:
             answer_asks=self.quotes.answer_open,
             remind_holds=self._remind_holds,
         )
-        self.documents = Documents(self.desk)
         self.documents.rests.append(lambda session, rest: refuse_taking_back(session, rest.orders))
         self.lists = Lists(self.desk, self.parties)
 
