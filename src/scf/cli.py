@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from scf import __version__, terminal
-from scf.commands import jobs, ledger, people, reconcile, rules, simulate
+from scf.commands import imports, jobs, ledger, people, reconcile, rules, simulate
 from scf.kernel.problems import Problem
 
 app = typer.Typer(
@@ -33,6 +33,7 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(people.app, name="people")
+app.command("import")(imports.import_files)
 app.command("node")(ledger.node)
 
 Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="SCF_DATA")]
@@ -60,20 +61,13 @@ def main() -> None:
     except KeyboardInterrupt:
         sys.exit(130)
     except OSError as error:
-        terminal.refuse(as_problem(error))
+        terminal.refuse(terminal.as_problem(error))
         sys.exit(1)
     except Exception as error:
         if os.environ.get("SCF_DEBUG"):
             raise
         terminal.refuse(Problem("program_fault", money_moved="unknown", kind=type(error).__name__))
         sys.exit(70)
-
-
-def as_problem(error: Problem | OSError) -> Problem:
-    """A refusal as it is; a file's trouble as a refusal."""
-    if isinstance(error, Problem):
-        return error
-    return Problem("file_unreadable", name=error.filename or "-", reason=error.strerror or str(error))
 
 
 def _version(wanted: bool) -> None:
@@ -136,40 +130,6 @@ def _serve(data: Path, port: int) -> None:
         )
         with JobRunner(installation.jobs), webhooks_sent(installation):
             uvicorn.run(server, host="127.0.0.1", port=port, log_level="warning", timeout_graceful_shutdown=1)
-
-
-@app.command("import")
-def import_files(
-    files: Annotated[list[Path], typer.Argument(help="Invoices, events, statements, tables.")],
-    data: Data = DEFAULT_DATA,
-    source: Annotated[str, typer.Option(help="Who brought the files.")] = "upload",
-    trust: Annotated[int, typer.Option(min=0, max=4, help="How far the source is trusted: 0 typed … 4 registry.")] = 1,
-    mapping: Annotated[str | None, typer.Option(help="Saved column mapping for tables.")] = None,
-) -> None:
-    """Import documents: each is taken whole or refused whole, with place and reason."""
-    from scf.app import Settings, open_app
-
-    failed = 0
-    with open_app(Settings.from_environment(data)) as installation:
-        for path in files:
-            try:
-                report = installation.documents.import_file(
-                    path.read_bytes(), path.name, source=source, sender=source, trust=trust, mapping=mapping
-                )
-            except (Problem, OSError) as error:
-                failed += 1
-                terminal.refuse(as_problem(error), about=str(path))
-                continue
-            terminal.say(
-                f"{path}: {report.kind}, {report.accepted} records"
-                + (f", {report.exceptions} exceptions" if report.is_new else "; imported before, nothing changed"),
-                f"{path}：{report.kind}，{report.accepted} 条记录"
-                + (f"，{report.exceptions} 个异常" if report.is_new else "；此前已导入，未做改动"),
-            )
-            for notice in report.notices:
-                terminal.say(f"  note: {notice['en']}", f"  提示：{notice['zh-CN']}")
-    if failed:
-        raise typer.Exit(1)
 
 
 @app.command()

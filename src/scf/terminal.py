@@ -49,6 +49,13 @@ def refuse(problem: Problem, *, about: str = "") -> None:
     )
 
 
+def as_problem(error: Problem | OSError) -> Problem:
+    """A refusal as it is; a file's trouble as a refusal."""
+    if isinstance(error, Problem):
+        return error
+    return Problem("file_unreadable", name=error.filename or "-", reason=error.strerror or str(error))
+
+
 def progress() -> Progress:
     """A progress display for long work."""
     return Progress(

@@ -234,6 +234,35 @@ def test_a_table_without_its_mapping(scf: Scf, untouched: Path, tmp_path: Path) 
     assert other.code == 1 and len(other.err.strip().splitlines()) == 1
 
 
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_a_file_is_looked_at_applied_and_taken_back(scf: Scf, folder: Path, paper: Path, language: str) -> None:
+    looked = scf("import", paper, "--preview", "--data", folder, language=language)
+    assert looked.code == 0 and ("1 new" if language == "en" else "新增 1") in looked.out
+    number = looked.out.strip().splitlines()[0].rsplit(" ", 1)[-1]
+    applied = scf("import", "--apply", number, "--data", folder, language=language)
+    assert applied.code == 0 and f"--undo {number}" in applied.out
+    undone = scf("import", "--undo", number, "--data", folder, language=language)
+    assert undone.code == 0 and ("No money moved." if language == "en" else "资金未变动") in undone.out
+    assert scf("import", "--apply", number, "--data", folder, language=language).code == 1
+    absent = scf("import", "--undo", "999", "--data", folder, language=language)
+    assert absent.code == 1 and "import_unknown" in absent.err and len(absent.err.strip().splitlines()) == 1
+
+
+def test_a_table_with_bad_rows_shows_each_with_its_place(scf: Scf, folder: Path, tmp_path: Path) -> None:
+    table = tmp_path / "invoices.csv"
+    rows = "number,seller,issue_date,payable,currency\nI-1,Lotus,2026-03-01,1.00,CNY\n=x(),Lotus,2026-03-01,1.00,CNY\n"
+    table.write_text(rows, encoding="utf-8")
+    looked = scf("import", table, "--preview", "--data", folder)
+    assert looked.code == 1 and "1 new, 1 rejected" in looked.out and "row 3, column number" in looked.out
+    number = looked.out.strip().splitlines()[0].rsplit(" ", 1)[-1]
+    assert "import_has_rejected" in scf("import", "--apply", number, "--data", folder).err
+    assert scf("import", "--apply", number, "--leave-rejected", "--data", folder).code == 0
+
+
+def test_an_import_of_nothing_is_a_wrong_call(scf: Scf, untouched: Path) -> None:
+    assert scf("import", "--data", untouched).code == 2
+
+
 # Status, books, keys --------------------------------------------------------------------------------------------------
 
 

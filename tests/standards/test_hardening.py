@@ -25,6 +25,10 @@ REMOTE = '<!DOCTYPE a SYSTEM "http://192.0.2.1/a.dtd"><a/>'
         (EXTERNAL.encode(), "document_has_doctype"),
         (REMOTE.encode(), "document_has_doctype"),
         (b"<!-- x --><?y z?>\n" + REMOTE.encode(), "document_has_doctype"),
+        (b"<!DOCTYPE a>" + REMOTE.encode(), "document_has_doctype"),
+        (b"<!DOCTYPE a> <!-- x --> <!DOCTYPE a><a/>", "document_has_doctype"),
+        (b"<!DOCTYPE a []><a/>", "document_has_doctype"),
+        (b"<!DOCTYPE a SYSTEM 'a.dtd'><a/>", "document_has_doctype"),
         (b"\xef\xbb\xbf" + EXTERNAL.encode(), "document_has_doctype"),
         (EXTERNAL.encode("utf-16-le"), "document_not_xml"),
         (b"<a>&x;</a>", "document_not_xml"),
@@ -48,6 +52,10 @@ def test_hostile_xml_is_refused(raw: bytes, code: str) -> None:
         xml.parse(raw)
     assert caught.value.code == code
     assert caught.value.facts["place"]
+
+
+def test_a_document_type_that_only_names_the_root_declares_nothing_and_is_read() -> None:
+    assert xml.parse(b'<?xml version="1.0"?>\n<!-- x --><!DOCTYPE project>\n<a>1</a>').text == "1"
 
 
 def test_the_text_of_chinese_encodings_is_read() -> None:

@@ -167,3 +167,23 @@ def test_another_ubl_document_is_refused() -> None:
     with pytest.raises(Problem) as caught:
         ubl.read_invoice(raw)
     assert caught.value.code == "document_not_this_kind"
+
+
+def test_what_is_collected_for_others_is_payable_in_the_extension_that_says_so_and_nowhere_else() -> None:
+    """BG-DEX-09 of the XRechnung extension: third parties' claims are paid on top of the invoice's own total."""
+    raw = ubl.write_invoice(invoice()).decode()
+    start = raw.index("<cac:TaxTotal>")
+    group = (
+        '<cac:PrepaidPayment><cbc:ID>Parking</cbc:ID><cbc:PaidAmount currencyID="CNY">10.00</cbc:PaidAmount>'
+        "</cac:PrepaidPayment>"
+    )
+    at = raw.index(">", raw.index("<cbc:PayableAmount")) + 1
+    end = raw.index("<", at)
+    more = f"{raw[:start]}{group}{raw[start:at]}{float(raw[at:end]) + 10:.2f}{raw[end:]}"
+    with pytest.raises(Problem) as caught:
+        ubl.read_invoice(more.encode())
+    assert caught.value.code == CONTRADICT
+    profile = raw[raw.index("<cbc:CustomizationID>") + 21 : raw.index("</cbc:CustomizationID>")]
+    extended = more.replace(profile, profile + "#conformant#urn:xeinkauf.de:kosit:extension:xrechnung_3.0")
+    found = ubl.read_invoice(extended.encode())
+    assert found.payable_minor == found.gross_minor + 10_00

@@ -110,3 +110,37 @@ def test_a_table_needs_a_mapping() -> None:
     with pytest.raises(Problem) as caught:
         reading.read(b"a,b,c\n1,2,3\n")
     assert caught.value.code == "table_needs_mapping"
+
+
+def test_a_response_may_name_its_parties_by_identifier_alone() -> None:
+    """Peppol asks for a party's identifier in an answer, not for its name: both sides know who they are."""
+    answer = ANSWERED.encode()
+    nameless = answer.replace(b"<cbc:RegistrationName>Great Machine Works</cbc:RegistrationName>", b"")
+    assert nameless != answer
+    found = ubl_orders.read_order_response(nameless)
+    assert found.buyer.name == "" and found.buyer.identifier("0088") == "4012345000009"
+    with pytest.raises(Problem):
+        ubl_orders.read_order_response(nameless.replace(b"4012345000009", b""))
+
+
+ANSWERED = """<OrderResponse xmlns="urn:oasis:names:specification:ubl:schema:xsd:OrderResponse-2"
+ xmlns:cac="urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"
+ xmlns:cbc="urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2">
+<cbc:CustomizationID>urn:fdc:peppol.eu:poacc:trns:order_response:3</cbc:CustomizationID>
+<cbc:ID>A-1</cbc:ID><cbc:IssueDate>2026-11-02</cbc:IssueDate><cbc:OrderResponseCode>AP</cbc:OrderResponseCode>
+<cac:OrderReference><cbc:ID>PO-1</cbc:ID></cac:OrderReference>
+<cac:SellerSupplierParty><cac:Party><cac:PartyLegalEntity><cbc:RegistrationName>Castings</cbc:RegistrationName>
+</cac:PartyLegalEntity></cac:Party></cac:SellerSupplierParty>
+<cac:BuyerCustomerParty><cac:Party><cac:PartyIdentification><cbc:ID schemeID="0088">4012345000009</cbc:ID>
+</cac:PartyIdentification><cac:PartyLegalEntity><cbc:RegistrationName>Great Machine Works</cbc:RegistrationName>
+</cac:PartyLegalEntity></cac:Party></cac:BuyerCustomerParty></OrderResponse>"""
+
+
+def test_an_order_agreement_answers_no_order_and_has_no_code() -> None:
+    code, reference = "<cbc:OrderResponseCode>AP</cbc:OrderResponseCode>", "<cbc:ID>PO-1</cbc:ID>"
+    agreement = ANSWERED.replace("order_response:3", "order_agreement:3").replace(code, "")
+    agreement = agreement.replace(f"<cac:OrderReference>{reference}</cac:OrderReference>", "")
+    found = ubl_orders.read_order_response(agreement.encode())
+    assert (found.number, found.order_reference, found.response_code) == ("A-1", None, None)
+    with pytest.raises(Problem):
+        ubl_orders.read_order_response(ANSWERED.replace(code, "").encode())

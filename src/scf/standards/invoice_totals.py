@@ -28,7 +28,8 @@ class Stated:
 class Totals:
     """What a document states, to be checked.
 
-    `stated` holds line, allowance, charge, net, tax, gross, prepaid, rounding, payable where present.
+    `stated` holds line, allowance, charge, net, tax, gross, prepaid, rounding, payable where present;
+    `third_parties` is what is collected for others beside the gross amount.
     """
 
     currency: str
@@ -38,6 +39,7 @@ class Totals:
     charges: tuple[int, ...]
     stated: Mapping[str, Stated]
     breakdown: tuple[tuple[TaxSubtotal, str], ...] = field(default_factory=tuple)
+    third_parties: int = 0
 
     def minor(self, name: str) -> int:
         """The stated amount, 0 where absent."""
@@ -49,6 +51,7 @@ def check(totals: Totals) -> None:
     """Refuse totals that contradict each other. Raises Problem `invoice_totals_contradict`."""
     net_parts = totals.minor("line") - totals.minor("allowance") + totals.minor("charge")
     tax = totals.minor("tax")
+    due = totals.minor("gross") - totals.minor("prepaid") + totals.minor("rounding")
     rules = [
         ("BR-CO-10", "line", sum(totals.line_nets)),
         ("BR-CO-11", "allowance", sum(totals.allowances)),
@@ -56,7 +59,7 @@ def check(totals: Totals) -> None:
         ("BR-CO-13", "net", net_parts),
         ("BR-CO-14", "tax", sum(row.tax_minor for row, _ in totals.breakdown)),
         ("BR-CO-15", "gross", totals.minor("net") + tax),
-        ("BR-CO-16", "payable", totals.minor("gross") - totals.minor("prepaid") + totals.minor("rounding")),
+        ("BR-CO-16", "payable", due + totals.third_parties),
     ]
     for rule, name, found in rules:
         stated = totals.stated.get(name)

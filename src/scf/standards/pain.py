@@ -125,7 +125,7 @@ def _check_sums(element: etree._Element, count: int, total: Decimal) -> None:
 
 def _read_payment(payment: etree._Element) -> tuple[list[PaymentInstruction], list[Decimal]]:
     method = tree.need_text(payment, "PmtMtd")
-    if method != "TRF":
+    if method not in ("TRF", "TRA"):  # TRA is a transfer of which the beneficiary is advised
         raise refusal("payment_method_unsupported", tree.place(payment, "PmtMtd"), text=method)
     number = iso.account(tree.need(payment, "DbtrAcct"))
     debtor = iso.party(tree.need(payment, "Dbtr"), number)

@@ -163,7 +163,15 @@ def _totals(root: etree._Element, code: str, lines: Sequence[Line]) -> totals.To
         breakdown = tuple(_subtotal(item, code) for item in taxes[0].findall("TaxSubtotal"))
     allowances, charges = _allowances(root, code)
     nets = tuple(line.net_minor or 0 for line in lines)
-    return totals.Totals(code, tree.place(block), nets, allowances, charges, stated, breakdown)
+    others = _third_parties(root, code)
+    return totals.Totals(code, tree.place(block), nets, allowances, charges, stated, breakdown, others)
+
+
+def _third_parties(root: etree._Element, code: str) -> int:
+    """What is collected for others on top (BG-DEX-09 of the XRechnung extension); elsewhere the group means nothing."""
+    if ":extension:xrechnung" not in (tree.text(root, "CustomizationID") or ""):
+        return 0
+    return sum(parts.amount(tree.need(item, "PaidAmount"), code) for item in root.findall("PrepaidPayment"))
 
 
 def _is_in(amount: etree._Element, code: str) -> bool:

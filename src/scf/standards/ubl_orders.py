@@ -69,8 +69,9 @@ def read_order_response(raw: bytes) -> Order:
     """
     root = parts.open_document(raw, "OrderResponse")
     code = parts.document_currency(root) if root.find("DocumentCurrencyCode") is not None else None
-    answer = tree.need_text(root, "OrderResponseCode")
-    if answer not in _ORDER_RESPONSES:
+    is_agreement = "order_agreement" in (tree.text(root, "CustomizationID", "ProfileID") or "").replace("-", "_")
+    answer = tree.text(root, "OrderResponseCode") if is_agreement else tree.need_text(root, "OrderResponseCode")
+    if answer is not None and answer not in _ORDER_RESPONSES:
         where = tree.place(root, "OrderResponseCode")
         raise refusal("document_value_wrong", where, text=answer, expected=", ".join(_ORDER_RESPONSES))
     promised = root.find("Delivery/PromisedDeliveryPeriod/EndDate")
@@ -79,13 +80,15 @@ def read_order_response(raw: bytes) -> Order:
         number=tree.need_text(root, "ID"),
         issue_date=tree.day(tree.need(root, "IssueDate")),
         currency=code,
-        buyer=parts.need_party(root, "BuyerCustomerParty/Party"),
-        seller=parts.need_party(root, "SellerSupplierParty/Party"),
+        buyer=parts.need_party(root, "BuyerCustomerParty/Party", known=True),
+        seller=parts.need_party(root, "SellerSupplierParty/Party", known=True),
         lines=_order_lines(root, code),
         net_minor=None,
         deliver_by=None if promised is None else tree.day(promised),
         contract_reference=tree.text(root, "Contract/ID"),
-        order_reference=tree.need_text(root, "OrderReference/ID"),
+        order_reference=tree.text(root, "OrderReference/ID")
+        if is_agreement
+        else tree.need_text(root, "OrderReference/ID"),
         response_code=answer,
         syntax="UBL",
     )

@@ -84,10 +84,15 @@ def party(element: etree._Element | None) -> Party | None:
     )
 
 
-def need_party(root: etree._Element, path: str) -> Party:
-    """A party that must be there and have a name. Raises Problem `document_element_missing`."""
+def need_party(root: etree._Element, path: str, *, known: bool = False) -> Party:
+    """A party that must be there and have a name; with `known`, a party both sides know, an identifier is enough.
+
+    Raises Problem `document_element_missing`.
+    """
     element = tree.need(root, path)
     found = party(element)
+    if found is not None and not found.name and known and found.identifiers:
+        return found
     if found is None or not found.name:
         raise refusal("document_element_missing", tree.place(element), element="RegistrationName")
     return found

@@ -36,6 +36,7 @@ _ENCODINGS = {
 _DECLARATION = re.compile(r"<\?xml\s+version\s*=\s*[\"'][^\"']{1,8}[\"']([^>]{0,200}?)\?>")
 _ENCODING = re.compile(r"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _MISC = re.compile(r"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
+_BARE_DOCTYPE = re.compile(r"<!DOCTYPE\s+[A-Za-z_][\w:.-]{0,80}\s*>")
 _PARSER_LIMITS = ("huge", "excessive depth", "maximum", "too long", "amplification")
 
 
@@ -77,7 +78,7 @@ def parse(raw: bytes) -> etree._Element:
     if not raw.strip():
         raise refusal("document_empty", "document")
     text = decode(raw)
-    _refuse_doctype(text)
+    text = _refuse_doctype(text)
     if text.count("<") > MAX_ELEMENTS or text.count('="') + text.count("='") > MAX_ELEMENTS:
         raise refusal("document_too_large", "document", limit_mib=MAX_BYTES // 2**20)
     parser = etree.XMLParser(
@@ -99,13 +100,25 @@ def parse(raw: bytes) -> etree._Element:
     return root
 
 
-def _refuse_doctype(text: str) -> None:
-    """A document type is legal only before the root element, after blanks, comments and instructions."""
-    at = 0
-    while (skipped := _MISC.match(text, at)) is not None:
-        at = skipped.end()
+def _refuse_doctype(text: str) -> str:
+    """The text without a document type that only names the root and so declares nothing; any other is refused.
+
+    A document type is legal only before the root element, after blanks, comments and instructions.
+    """
+    at = _after_misc(text, 0)
+    bare = _BARE_DOCTYPE.match(text, at)
+    if bare is not None:
+        text = text[:at] + text[bare.end() :]
+        at = _after_misc(text, at)
     if text[at : at + 9].upper() == "<!DOCTYPE" or text[at : at + 8].upper() == "<!ENTITY":
         raise refusal("document_has_doctype", f"line {text.count(chr(10), 0, at) + 1}")
+    return text
+
+
+def _after_misc(text: str, at: int) -> int:
+    while (skipped := _MISC.match(text, at)) is not None:
+        at = skipped.end()
+    return at
 
 
 def _refuse_depth(root: etree._Element) -> None:
