@@ -154,6 +154,7 @@ MATRIX = {
     "imports": ALL,
     "imports/{import}": {"lotus"} | OVERSEERS,
     "imports/{import}/rows": {"lotus"} | OVERSEERS,
+    "invitations": ALL,
     "me": ALL,
     "tokens": ALL,
     "status": ALL,

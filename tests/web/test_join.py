@@ -210,3 +210,24 @@ def test_one_link_among_many_at_once_lets_one_firm_in(demo: Installation, act_as
     with ThreadPoolExecutor(4) as pool:
         outcomes = sorted(pool.map(take, range(4)))
     assert outcomes == ["enrolled", "invitation_over", "invitation_over", "invitation_over"]
+
+
+def test_a_program_invites_and_takes_back_and_never_sees_the_link_again(demo: Installation, act_as: As) -> None:
+    lotus = act_as(LOTUS)
+    body = {
+        "note": demo.notes[LOTUS],
+        "amount": {"text": "19.00", "currency": "CNY"},
+        "evidence": [trade(demo)["evidence"]] if isinstance(trade(demo)["evidence"], str) else trade(demo)["evidence"],
+        "delivered_on": demo.story.day(4).isoformat(),
+    }
+    made = lotus.post("/api/v1/invitations", json=body).json()
+    path = "/join/" + made["link"].split("/join/")[1]
+    assert act_as().get(path).status_code == 200
+    items = lotus.get("/api/v1/invitations").json()["items"]
+    mine = next(item for item in items if item["id"] == made["id"])
+    assert mine["stage"] == "open" and "link" not in mine
+    assert made["id"] not in str(act_as(PINE).get("/api/v1/invitations").json())
+    assert act_as(PINE).delete(f"/api/v1/invitations/{made['id']}").status_code == 404
+    assert lotus.delete(f"/api/v1/invitations/{made['id']}").status_code == 200
+    assert act_as().get(path).status_code == 410
+    assert act_as(PINE).post("/api/v1/invitations", json=body).json()["code"] == "unknown_note"
