@@ -298,6 +298,7 @@ def main() -> None:
         found["ratio"] = round(found["tx_per_s"] / found["stock_tx_per_s"], 1)
         found["ratio_cpu"] = round(found["tx_per_s_cpu"] / found["stock_tx_per_s_cpu"], 1)
         found["ratio_tuned"] = round(found["tx_per_s"] / found["stock_tuned_tx_per_s"], 1)
+        found["ratio_tuned_cpu"] = round(found["tx_per_s_cpu"] / found["stock_tuned_tx_per_s_cpu"], 1)
         found |= measure_relayed(folder, options.passes)
         found |= measure_sidecar(folder, options.passes)
         found |= fill(folder, options.sustained, options.chain, tell)

@@ -13,6 +13,7 @@ from typing import Any
 
 from scf.kernel.problems import Problem
 from scf.ledger.embedded.engine import EmbeddedLedger
+from scf.ledger.hashing import keccak
 from scf.ledger.jsonform import block_json, log_json, proof_json, receipt_json, transaction_json
 from scf.ledger.protocol import NotAccepted
 from scf.ledger.rpc.formats import number, quantity, raw
@@ -43,6 +44,7 @@ class Methods:
         self._ledger = ledger
         self._methods: Mapping[str, Callable[..., Any]] = {
             "web3_clientVersion": lambda: "scf-ledger/1",
+            "web3_sha3": lambda data: "0x" + keccak(raw(data)).hex(),
             "net_version": lambda: str(ledger.chain_id),
             "net_listening": lambda: True,
             "net_peerCount": lambda: "0x0",
@@ -64,9 +66,13 @@ class Methods:
             "eth_getBlockByNumber": self._block_by_number,
             "eth_getBlockByHash": self._block_by_hash,
             "eth_getBlockTransactionCountByNumber": self._count,
+            "eth_getBlockTransactionCountByHash": lambda key: self._count({"blockHash": key}),
+            "eth_getUncleCountByBlockNumber": lambda tag: quantity(0 * self._block_at(tag)),
+            "eth_getUncleCountByBlockHash": lambda key: quantity(0 * self._block_at({"blockHash": key})),
             "eth_getBlockReceipts": self._block_receipts,
             "eth_getTransactionByHash": self._transaction,
             "eth_getTransactionByBlockNumberAndIndex": self._transaction_at,
+            "eth_getTransactionByBlockHashAndIndex": lambda key, at: self._transaction_at({"blockHash": key}, at),
             "eth_getTransactionReceipt": self._receipt,
             "eth_getLogs": self._logs,
             "eth_sendRawTransaction": self._send,
@@ -83,7 +89,9 @@ class Methods:
                 told["data"] = error.data
         except Problem as problem:
             told = {"code": -32000, "message": problem.sentence("en"), "data": {"code": problem.code}}
-        except (TypeError, ValueError, KeyError, IndexError) as error:
+        except TypeError:
+            told = {"code": -32602, "message": "invalid params: missing, too many or of the wrong type"}
+        except (ValueError, KeyError, IndexError) as error:
             told = {"code": -32602, "message": f"invalid params: {str(error)[:200]}"}
         return {"jsonrpc": "2.0", "id": identity, "error": told}
 
