@@ -12,20 +12,20 @@ from scf.kernel.dates import next_day
 from scf.store.evidence import Trust
 
 
-def fill(demo: Installation, count: int = 6) -> list[str]:
+def fill(demo: Installation, count: int = 6, *, tag: str = "") -> list[str]:
     """Deliveries to the core enterprise with invoices it has not confirmed, the last one without its delivery."""
     day = today(demo.app.clock)
     numbers = []
     for place in range(count):
-        seller, number = (LOTUS, PINE)[place % 2], f"INV-DESK-{place:03d}"
-        order, gross = f"PO-DESK-{place:03d}", 11_300_00 * (place + 1)
-        since = next_day(day, -place * 3)
+        seller, number = (LOTUS, PINE)[place % 2], f"INV-DESK{tag}-{place:03d}"
+        order, gross = f"PO-DESK{tag}-{place:03d}", 1_130_00 * (place + 1) + 565_00 * len(tag) * (tag == "N")
+        since = next_day(day, -(place % 10) * 3)
         papers = [
             (purchase(order, CORE, seller, "Parts", net_of(gross), 1, since), CORE, Trust.T2),
             (invoice(number, seller, CORE, order, "Parts", gross, since, next_day(since, 55)), seller, Trust.T1),
         ]
         if place < count - 1:
-            at = demo.app.clock.now() - place * 3 * 86_400
+            at = demo.app.clock.now() - (place % 10) * 3 * 86_400
             event = logistics_event(order, "receiving", at, quantity=1, goods="parts", despatch=f"DN-{order}")
             papers.append((event, FAIRWAY, Trust.T3))
         for paper, code, trust in papers:

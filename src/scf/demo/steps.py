@@ -33,6 +33,7 @@ FACE = 1_000_000_00
 TENOR_DAYS = 58
 STORY_DAYS = 90
 """The story starts this long before today: long enough to end before today whatever holidays lie between."""
+WAITING_INVOICES = 50
 GOODS_ORDER, STEEL_ORDER = "PO-2026-0117", "PO-PC-0042"
 
 
@@ -123,6 +124,18 @@ class Steps:
             f"{firm(giver).name} 向 {firm(to).name} 流转 {self.money(amount)}。",
         )
         return passed
+
+    def _deliveries(self, day: int) -> None:
+        """Fifty small deliveries to the core enterprise, invoiced and waiting to be accepted."""
+        for place in range(WAITING_INVOICES):
+            seller, since = (PINE, STEEL)[place % 2], day - 1 - place % 12
+            number, order = f"INV-W{place + 1:03d}", f"PO-W{place + 1:03d}"
+            gross = 11_300_00 + place * 113_00
+            due = self.day(since + TENOR_DAYS)
+            self._import(purchase(order, CORE, seller, "Parts", net_of(gross), 1, self.day(since - 3)), CORE, Trust.T2)
+            self._import(self._event(order, "receiving", since, "parts", 1, f"DN-{order}"), FAIRWAY, Trust.T3)
+            bill = invoice(number, seller, CORE, order, "Parts", gross, self.day(since), due)
+            self._import(bill, seller, Trust.T1)
 
     def _ask_and_quote(self, note_id: str) -> None:
         invited = (self.who(HARBOUR), self.who(FARHILL))

@@ -244,6 +244,7 @@ class Story(Steps):
         pine = self._pass(first + 1, LOTUS, root, PINE, 180_000_00, tag="open")
         self._ask_and_quote(pine)
         self._offer(first + 1, LOTUS, root, RIVER, 60_000_00)
+        self._deliveries(first + 1)
         self.play.tell.line(
             "A second receivable is live: River Bend has an offer to accept, Pine Creek two quotes to compare.",
             "第二笔凭证在途：河湾模具有待签收的流转，松溪机加工有两份报价可选。",

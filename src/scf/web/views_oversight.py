@@ -7,7 +7,7 @@ from pathlib import Path
 from typing import Any
 
 from fastapi import APIRouter, Request, UploadFile
-from sqlmodel import Session
+from sqlmodel import Session, select
 from starlette.responses import Response
 
 from scf.api import access, exceptions, reads
@@ -15,10 +15,11 @@ from scf.api.routes_other import MOST_BYTES, audit_bundle
 from scf.api.routes_records import roles_of, status_of
 from scf.audit import service as audit
 from scf.kernel.problems import Problem
-from scf.parties.models import Member
+from scf.parties.models import Member, Organisation
 from scf.parties.service import Role
 from scf.reconciliation import service as reconciliation
-from scf.reconciliation.facts import date_of
+from scf.reconciliation.facts import date_of, normalise_party
+from scf.reconciliation.models import CaseRow
 from scf.web.doors import PagesDoor, Signed
 from scf.web.lanes import KINDS, lanes_of, said
 from scf.web.pages import Pages
@@ -123,6 +124,11 @@ def _verify_page(
 
 
 def may_see_order(session: Session, caller: access.Caller, reference: str) -> None:
-    """Raise Problem `order_unknown` unless the caller has a part in the order."""
-    if not caller.sees_all and reference not in reads.orders_of(session, caller.addresses):
+    """Raise Problem `order_unknown` unless the caller has a part in the order: its buyer, or a note on it."""
+    if caller.sees_all or reference in reads.orders_of(session, caller.addresses):
+        return
+    firm = session.get(Organisation, caller.organisation_id)
+    ours = {normalise_party(firm.uscc), normalise_party(firm.name)} - {None} if firm else set()
+    buyers = session.exec(select(CaseRow.buyer).where(CaseRow.order_reference == reference)).all()
+    if not any(buyer in ours for buyer in buyers if buyer):
         raise Problem("order_unknown", reference=reference[:60])
