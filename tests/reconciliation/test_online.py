@@ -108,6 +108,16 @@ def test_a_withdrawn_event_counts_no_more(desk: Desk) -> None:
     assert desk.reason("PO-6") == "PAID_BEFORE_DELIVERY"
 
 
+@pytest.mark.parametrize("together", [True, False])
+def test_an_event_withdrawn_before_it_arrives_never_counts(desk: Desk, together: bool) -> None:
+    """Files come in any order: a declaration that was faster than its event withdraws it all the same."""
+    facts = trade("PO-6")
+    facts[1] = fact("delivery", "PO-6", 10, key="hash-1")
+    facts.insert(0, fact("delivery", "PO-6", None, key="withdraws hash-1", retracts="hash-1"))
+    desk.take(*facts) if together else [desk.take(one) for one in facts]
+    assert desk.reason("PO-6") == "PAID_BEFORE_DELIVERY"
+
+
 def test_a_corrected_fact_of_the_same_source_replaces_the_first(desk: Desk) -> None:
     desk.take(*trade("PO-8"))
     desk.take(fact("delivery", "PO-8", 9, reference="DN-PO-8"))

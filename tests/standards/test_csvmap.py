@@ -76,6 +76,8 @@ def test_encoding_line_ending_and_delimiter_are_detected(encoding: str, ending: 
         (GOOD.replace("东方铸件", "@SUM(A1)"), "供应商", "cell_formula"),
         (GOOD.replace("东方铸件", "+1+cmd"), "供应商", "cell_formula"),
         (GOOD.replace("东方铸件", "-2+3+cmd"), "供应商", "cell_formula"),
+        (GOOD.replace("PO-1", "9.13100E+17"), "订单号", "cell_shortened"),
+        (GOOD.replace("PO-1", "1e+12"), "订单号", "cell_shortened"),
         (GOOD.replace("东方铸件", ""), "供应商", "cell_missing"),
         (GOOD + ",x", None, "row_width_differs"),
         ("1,DN-1", None, "row_width_differs"),

@@ -16,6 +16,7 @@ if TYPE_CHECKING:
     from scf.standards.csvmapping import Column, Kind, TableMapping
 
 _FORMULA = re.compile(r"[=@＝＠\t\r]|[+\-＋－](?![\d\s.,]*$)(?!\d[\d\s()./-]*$)")
+_SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d{2,3}", re.IGNORECASE)
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*")
 _EXCEL_EPOCH = date(1899, 12, 30)
 _MONTHS = {
@@ -27,12 +28,14 @@ _MONTHS = {
 def read(text: str, kind: Kind, column: Column | None, mapping: TableMapping, code: str | None, place: str) -> Any:
     """The value of a cell.
 
-    Raises Problem `cell_formula`, `cell_date_wrong`, `cell_number_wrong`, `cell_amount_too_fine` or
-    `document_currency_unknown`.
+    Raises Problem `cell_formula`, `cell_shortened`, `cell_date_wrong`, `cell_date_ambiguous`, `cell_number_wrong`,
+    `cell_amount_wrong` or `document_currency_unknown`.
     """
     if kind == "text":
         if _FORMULA.match(text):
             raise refusal("cell_formula", place, text=text)
+        if _SHORTENED.fullmatch(text):
+            raise refusal("cell_shortened", place, text=text)
         return text
     if kind == "date":
         return _date(text, column.formats if column and column.formats else ("%Y-%m-%d",), place)
