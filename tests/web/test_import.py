@@ -62,6 +62,8 @@ def test_an_invoice_is_looked_at_applied_once_and_taken_back(demo: Installation,
 def test_columns_are_corrected_and_rejected_rows_are_left_out_only_when_said_so(act_as: As) -> None:
     pine = act_as(PINE)
     path = bring(pine, "orders.csv", TABLE.encode()).url.path
+    other = pine.post(path + "/columns", data={"record": "invoice"})
+    assert other.status_code == 200 and 'name="col_payable_minor"' in other.text, "first its own columns are asked for"
     page = pine.post(path + "/columns", data=COLUMNS)
     assert page.status_code == 200, page.text[-3000:]
     assert counts(page.text) == {"new": 2, "changed": 0, "duplicate": 0, "rejected": 1, "noted": 0}

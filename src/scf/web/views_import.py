@@ -124,10 +124,14 @@ async def columns(request: Request, pages: PagesDoor, caller: Signed, import_id:
     def work() -> Response:
         with pages.app.reading() as session:
             view = pages.app.documents.import_of(session, import_id, source=caller.name)
-        text = json.dumps(mapping_of(view, form))
-        return _do(
-            request, pages, caller, import_id, lambda: pages.app.documents.remap(import_id, text, source=caller.name)
-        )
+        record = str(form.get("record") or "")
+        if view.table and record in FIELDS and not any(form.get(f"col_{name}") for name in FIELDS[record]):
+            return _page(request, pages, caller, import_id, None, record=record)  # its own columns are asked for first
+        try:
+            pages.app.documents.remap(import_id, json.dumps(mapping_of(view, form)), source=caller.name)
+        except Problem as problem:
+            return _page(request, pages, caller, import_id, problem, record=record if record in FIELDS else None)
+        return go(f"/imports/{import_id}")
 
     return await run_in_threadpool(work)
 
@@ -234,6 +238,7 @@ def _page(
     *,
     standing: str = "",
     cursor: str | None = None,
+    record: str | None = None,
 ) -> Response:
     standing = standing if standing in STANDINGS else ""
     with pages.app.reading() as session:
@@ -262,7 +267,8 @@ def _page(
         states=STATES,
         records=RECORDS,
         titles=COLUMNS,
-        fields=FIELDS.get(str(mapping.get("record")), {}),
+        record=record or mapping.get("record"),
+        fields=FIELDS.get(str(record or mapping.get("record")), {}),
         fed={str(item["field"]): str(item["source"]) for item in mapping.get("columns", [])},
         days=DAYS,
         numbers=list(NUMBERS),
