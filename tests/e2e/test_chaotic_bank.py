@@ -28,7 +28,7 @@ from scf.store.engine import open_engine
 @pytest.mark.timeout(600)
 @pytest.mark.parametrize("seed", [2, 4])
 def test_the_story_ends_exact_at_a_chaotic_bank(tmp_path: Path, seed: int) -> None:
-    """Delays, files twice, late and shuffled, statements again under other ids; the seeds keep the story in its days."""
+    """Delays, files twice, late and shuffled, statements again; the seeds keep the story in its days."""
     chaos = Chaos(seed, reject_ppm=0, bounce_ppm=0, delay_ppm=150_000, duplicate_ppm=500_000, reissue_ppm=400_000)
     clock = VirtualClock(0)
     with open_demo(demo_settings(tmp_path / "data"), clock) as app:
