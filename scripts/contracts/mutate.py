@@ -105,6 +105,8 @@ STATEMENT = re.compile(r"^\s*(if \(.*\) (revert|_refuse)|_require|_use|_good|t\.
 EQUIVALENT = {
     "if (failed >> 64 != 0) revert Errors.Receivables_NoteExists": "two paths with one 192-bit hash",
     "if (upTo > highest) {": "of two equal statements either may be called the higher",
+    "return upTo - gone < free ? upTo - gone : free;": "of two equal sums either is the smaller",
+    "s.deniedSupport += toRefund < supported ? toRefund : supported;": "of two equal sums either is the smaller",
     "failed := or(failed, shl(64, sload(slot)))": "two paths with one 192-bit hash",
 }
 

@@ -419,3 +419,23 @@ def test_unknown_notes_and_bare_zero_open_nothing(world: World) -> None:
                 world.do("Receivables", "pass", values, signature)
         with pytest.raises(Refused):
             world.finance(world.quote(parent, amount=1, net=1, discount=0, fees=0), "supplier 1")
+
+
+# ---------------------------------------------------------------------- the edges themselves
+
+
+def test_the_last_maturity_that_fits_is_taken_and_the_next_is_not(world: World) -> None:
+    """A maturity keeps 32 bits: one second more would be 1970, due at once."""
+    root = world.issue(maturity=2**32 - 1)
+    assert world.terms(root >> 192)["maturity"] == 2**32 - 1
+    with refused("Receivables_BadTerms"):
+        world.issue(maturity=2**32)
+
+
+def test_the_whole_of_a_stage_may_be_disputed(world: World) -> None:
+    account = world.locked()
+    world.dispute(account, 0, "financier", 600_00)
+    assert world.stage(account, 0)["disputed"] == 600_00
+    assert world.releasable(account, 1) == 0
+    world.resolve(account, 0, 0, 600_00)
+    assert world.refundable(account, 0) == 600_00
