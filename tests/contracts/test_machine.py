@@ -352,6 +352,7 @@ def run(examples: int, steps: int, batch: int = 0) -> int:
     return COUNT["steps"]
 
 
+@pytest.mark.skipif(pyrevm is None, reason="needs the fast EVM")
 def test_two_thousand_random_steps() -> None:
     COUNT.clear()
     done = batch = 0
