@@ -17,7 +17,6 @@ import subprocess
 import sys
 import tempfile
 import time
-from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
@@ -44,127 +43,136 @@ def generate(
 ) -> None:
     """Write orders, deliveries, payments and the truth as Parquet. `lean` leaves out accounts, quantities, promises.
 
-    The default strikes about 1% of orders. Half a per cent of payments and deliveries belong to no order at all.
+    The default strikes about 1% of orders. Half a per cent of payments and deliveries belong to no order at all. Each
+    file has its rows in an order of its own, so that no engine profits from it. Nothing is held in memory: everything
+    said of order `i` follows from `i`.
     """
     folder.mkdir(parents=True, exist_ok=True)
     con = duckdb.connect()
-    con.execute(
-        f"SET temp_directory = '{folder / 'spill'}'; SET preserve_insertion_order = false; SET memory_limit = '4GB'"
-    )
-
-    def pick(column: str, salt: int, of: int) -> str:
-        return f"CAST(hash({column}, {seed * 1000 + salt}) % {of} AS BIGINT)"
-
-    single = [kind for kind in KINDS if kind != "merged_payment"]
-    cases = " ".join(f"WHEN b < {(n + 1) * per_100k} THEN '{kind}'" for n, kind in enumerate(single))
-    con.execute(
-        f"CREATE TABLE base AS SELECT i, {pick('(i // 2)', 1, max(1000, rows // 25))} AS s, "
-        f"10000 + {pick('i', 2, 50_000_000)} AS amount, CAST(20400 + {pick('(i // 2)', 3, 365)} AS INTEGER) AS day, "
-        f"CASE WHEN pair_b < {per_100k} THEN 'merged_payment' {cases} ELSE 'none' END AS kind FROM "
-        f"(SELECT i, {pick('i', 4, 100_000)} AS b, {pick('(i // 2)', 8, 100_000)} AS pair_b FROM range({rows}) t(i))"
-    )
-
-    def number(i: str) -> str:
-        return (
-            f"CAST({i} * 2 + 1000000000 AS BIGINT)"
-            if key == "int"
-            else f"printf('PO-2026-%010d/001', {i} * 1009 + 1000)"
-        )
-
-    ref = number("i")
-    # Neighbouring digits change places, or a digit is lost; the result belongs to no other order.
-    forms = {
-        "right": ref,
-        "swapped": f"left({ref}, 15) || substr({ref}, 17, 1) || substr({ref}, 16, 1) || substr({ref}, 18)",
-        "lost": f"left({ref}, 13) || substr({ref}, 15)",
-        "restyled": f"lower(replace(replace({ref}, '-', ' '), '0', 'o'))",
-    }
-    if key == "int":
-        forms = dict.fromkeys(forms, ref)
-    more = "" if lean else ", 'CNY' AS currency, printf('CN%012d', s) AS account"
-    orders = f"SELECT {ref} AS order_reference, s AS supplier, amount AS amount_minor, day{more}"
-    if not lean:
-        orders += ", amount // 100 * 1000 AS quantity_milli, CAST(day + 45 AS INTEGER) AS promised_day"
-    _write(con, folder, "orders", f"{orders} FROM base", 11)
-    delivered = f"CAST(day + 1 + {pick('i', 5, 44)} + CASE kind WHEN 'late_delivery' THEN 46 ELSE 0 END AS INTEGER)"
-    paid = f"CAST(day + 50 + {pick('i', 6, 70)} + CASE kind WHEN 'late_delivery' THEN 45 ELSE 0 END AS INTEGER)"
-    _write(con, folder, "deliveries", _deliveries(forms, number, delivered, lean), 12)
-    _write(con, folder, "payments", _payments(con, forms, number, paid, lean), 13)
-    _write(con, folder, "truth", f"SELECT {ref} AS order_reference, kind FROM base", None)
+    con.execute("SET preserve_insertion_order = false; SET memory_limit = '1GB'")
+    plan = _Plan(rows + rows % 2, seed, per_100k, lean, key)
+    for name, query in (
+        ("orders", plan.orders()),
+        ("deliveries", plan.deliveries()),
+        ("payments", plan.payments()),
+        ("truth", f"SELECT {plan.number('i')} AS order_reference, kind FROM {plan.base('truth')}"),
+    ):
+        con.execute(f"COPY ({query}) TO '{folder / name}.parquet' (FORMAT parquet, COMPRESSION zstd)")
     con.close()
 
 
-def _deliveries(forms: dict[str, str], number: Callable[[str], str], day: str, lean: bool) -> str:
-    def row(said: str, truth: str, amount: str, quantity: str, mark: str, when: str) -> str:
-        more = "" if lean else f", 'CNY' AS currency, {quantity} AS quantity_milli"
+class _Plan:
+    """The SQL of the generated tables."""
+
+    def __init__(self, rows: int, seed: int, per_100k: int, lean: bool, key: str) -> None:
+        self.rows, self.seed, self.per_100k, self.lean, self.key = rows, seed, per_100k, lean, key
+
+    def pick(self, column: str, salt: int, of: int) -> str:
+        """A number below `of` that follows from `column`."""
+        return f"CAST(hash({column}, {self.seed * 1000 + salt}) % {of} AS BIGINT)"
+
+    def amount(self, i: str) -> str:
+        """What order `i` is worth, in minor units."""
+        return f"(10000 + {self.pick(i, 2, 50_000_000)})"
+
+    def number(self, i: str) -> str:
+        """The reference of order `i`."""
+        if self.key == "int":
+            return f"CAST({i} * 2 + 1000000000 AS BIGINT)"
+        return f"printf('PO-2026-%010d/001', {i} * 1009 + 1000)"
+
+    def base(self, name: str) -> str:
+        """All orders with what befell them, shuffled: a large prime step walks through all numbers below `rows`."""
+        step = {"orders": 694_847_539, "deliveries": 472_882_027, "payments": 961_748_941, "truth": 1}[name]
+        single = [kind for kind in KINDS if kind != "merged_payment"]
+        cases = " ".join(f"WHEN b < {(n + 1) * self.per_100k} THEN '{kind}'" for n, kind in enumerate(single))
+        pair = "(i // 2)"
         return (
-            f"SELECT {said} AS order_reference, {truth} AS truth, s AS supplier, {amount} AS amount_minor, "
-            f"{day} AS day, 'GRN' || i || '{mark}' AS delivery_reference{more} FROM base WHERE {when}"
+            f"(SELECT i, {self.pick(pair, 1, max(1000, self.rows // 25))} AS s, {self.amount('i')} AS amount, "
+            f"CAST(20400 + {self.pick(pair, 3, 365)} AS INTEGER) AS day, "
+            f"CASE WHEN {self.pick(pair, 8, 100_000)} < {self.per_100k} THEN 'merged_payment' {cases} ELSE 'none' END "
+            f"AS kind FROM (SELECT i, {self.pick('i', 4, 100_000)} AS b FROM "
+            f"(SELECT (j * {step} + 17) % {self.rows} AS i FROM range({self.rows}) t(j))))"
         )
 
-    said = f"CASE kind WHEN 'mistyped_delivery' THEN {forms['lost']} ELSE {forms['right']} END"
-    truth, whole, part = forms["right"], "amount // 100 * 1000", "amount // 200 * 1000"
-    return " UNION ALL ".join(
-        (
-            row(said, truth, "amount", whole, "", "kind NOT IN ('split_delivery', 'missing_delivery')"),
-            row(said, truth, "amount // 2", part, "a", "kind = 'split_delivery'"),
-            row(said, truth, "amount - amount // 2", f"{whole} - {part}", "b", "kind = 'split_delivery'"),
-            row(number("(i + 900000000)"), "NULL", "amount", "1000", "x", "hash(i, 77) % 1000 < 5"),
+    def forms(self) -> dict[str, str]:
+        """An order's reference as written: right, two digits swapped, one lost, or in another style."""
+        ref = self.number("i")
+        if self.key == "int":
+            return dict.fromkeys(("right", "swapped", "lost", "restyled"), ref)
+        return {
+            "right": ref,
+            "swapped": f"left({ref}, 15) || substr({ref}, 17, 1) || substr({ref}, 16, 1) || substr({ref}, 18)",
+            "lost": f"left({ref}, 13) || substr({ref}, 15)",
+            "restyled": f"lower(replace(replace({ref}, '-', ' '), '0', 'o'))",
+        }
+
+    def orders(self) -> str:
+        """The orders."""
+        more = ", 'CNY' AS currency, printf('CN%012d', s) AS account"
+        more += ", amount // 100 * 1000 AS quantity_milli, CAST(day + 45 AS INTEGER) AS promised_day"
+        columns = f"{self.number('i')} AS order_reference, s AS supplier, amount AS amount_minor, day"
+        return f"SELECT {columns}{'' if self.lean else more} FROM {self.base('orders')}"
+
+    def deliveries(self) -> str:
+        """What was delivered of them, and some goods that belong to none."""
+        forms = self.forms()
+        late = "CASE kind WHEN 'late_delivery' THEN 46 ELSE 0 END"
+        day = f"CAST(day + 1 + {self.pick('i', 5, 44)} + {late} AS INTEGER)"
+
+        def row(said: str, truth: str, amount: str, quantity: str, mark: str, when: str) -> str:
+            more = "" if self.lean else f", 'CNY' AS currency, {quantity} AS quantity_milli"
+            return (
+                f"SELECT {said} AS order_reference, {truth} AS truth, s AS supplier, {amount} AS amount_minor, "
+                f"{day} AS day, 'GRN' || i || '{mark}' AS delivery_reference{more} FROM {self.base('deliveries')} "
+                f"WHERE {when}"
+            )
+
+        said = f"CASE kind WHEN 'mistyped_delivery' THEN {forms['lost']} ELSE {forms['right']} END"
+        truth, whole, part = forms["right"], "amount // 100 * 1000", "amount // 200 * 1000"
+        return " UNION ALL ".join(
+            (
+                row(said, truth, "amount", whole, "", "kind NOT IN ('split_delivery', 'missing_delivery')"),
+                row(said, truth, "amount // 2", part, "a", "kind = 'split_delivery'"),
+                row(said, truth, "amount - amount // 2", f"{whole} - {part}", "b", "kind = 'split_delivery'"),
+                row(self.number("(i + 900000000)"), "NULL", "amount", "1000", "x", "hash(i, 77) % 1000 < 5"),
+            )
         )
-    )
 
+    def payments(self) -> str:
+        """What was paid for them. Two orders that are paid together are one payment that names the first."""
+        forms = self.forms()
+        late = "CASE kind WHEN 'late_delivery' THEN 45 ELSE 0 END"
+        day = f"CAST(day + 50 + {self.pick('i', 6, 70)} + {late} AS INTEGER)"
+        payee = "CASE kind WHEN 'diverted_payee' THEN 'XX66' ELSE printf('CN%012d', s) END"
 
-def _payments(con: Any, forms: dict[str, str], number: Callable[[str], str], day: str, lean: bool) -> str:
-    # Merged payments: two orders of one supplier are paid together, and the payment names the first.
-    con.execute("CREATE TABLE paid AS SELECT *, i // 2 AS pair FROM base WHERE kind <> 'missing_payment'")
+        def row(said: str, truth: str, amount: str, mark: str, when: str) -> str:
+            more = "" if self.lean else f", 'CNY' AS currency, {payee} AS account"
+            return (
+                f"SELECT {said} AS order_reference, {truth} AS truth, s AS supplier, CAST({amount} AS BIGINT) "
+                f"AS amount_minor, {day} AS day, '{mark}' || i AS payment_reference{more} "
+                f"FROM {self.base('payments')} WHERE {when}"
+            )
 
-    def row(amount: str, mark: str, when: str) -> str:
-        account = "CASE kind WHEN 'diverted_payee' THEN 'XX66' ELSE printf('CN%012d', s) END"
-        more = "" if lean else f", 'CNY' AS currency, {account} AS account"
-        return (
-            f"SELECT {said} AS order_reference, CAST({forms['right']} AS VARCHAR) AS truth, s AS supplier, "
-            f"{amount} AS amount_minor, "
-            f"{day} AS day, '{mark}' || i AS payment_reference{more} FROM paid WHERE {when}"
+        right = f"CAST({forms['right']} AS VARCHAR)"
+        said = (
+            f"CASE kind WHEN 'mistyped_payment' THEN {forms['lost']} WHEN 'swapped_payment' THEN {forms['swapped']} "
+            f"WHEN 'restyled_payment' THEN {forms['restyled']} ELSE {forms['right']} END"
         )
-
-    said = (
-        f"CASE kind WHEN 'mistyped_payment' THEN {forms['lost']} WHEN 'swapped_payment' THEN {forms['swapped']} "
-        f"WHEN 'restyled_payment' THEN {forms['restyled']} ELSE {forms['right']} END"
-    )
-    short = "CASE kind WHEN 'short_payment' THEN amount - amount // 50 - 200 ELSE amount END"
-    account = "" if lean else ", 'CNY' AS currency, printf('CN%012d', s) AS account"
-    merged = (
-        f"SELECT min(said) AS order_reference, string_agg(said, ' ' ORDER BY said) AS truth, s AS supplier, "
-        f"CAST(sum(amount) AS BIGINT) AS amount_minor, CAST(max(day) AS INTEGER) AS day, "
-        f"'M' || min(i) AS payment_reference{account} "
-        f"FROM (SELECT {forms['right']} AS said, s, pair, amount, i, {day} AS day FROM paid "
-        "WHERE kind = 'merged_payment') "
-        "GROUP BY s, pair"
-    )
-    stray = (
-        f"SELECT {number('(i + 800000000)')} AS order_reference, NULL AS truth, s AS supplier, amount AS amount_minor, "
-        f"CAST(day + 60 AS INTEGER) AS day, 'X' || i AS payment_reference{account} FROM base "
-        "WHERE hash(i, 78) % 1000 < 5"
-    )
-    return " UNION ALL ".join(
-        (
-            row(short, "P", "kind NOT IN ('split_payment', 'merged_payment')"),
-            row("amount // 3", "A", "kind = 'split_payment'"),
-            row("amount - amount // 3", "B", "kind = 'split_payment'"),
-            row("amount", "Q", "kind = 'paid_twice'"),
-            row("amount", "P", "kind = 'line_sent_twice'"),
-            merged.replace("string_agg(said", "string_agg(CAST(said AS VARCHAR)"),
-            stray,
+        short = "CASE kind WHEN 'short_payment' THEN amount - amount // 50 - 200 ELSE amount END"
+        both = f"{right} || ' ' || CAST({self.number('(i + 1)')} AS VARCHAR)"
+        plain = "kind NOT IN ('split_payment', 'merged_payment', 'missing_payment')"
+        return " UNION ALL ".join(
+            (
+                row(said, right, short, "P", plain),
+                row(said, right, "amount // 3", "A", "kind = 'split_payment'"),
+                row(said, right, "amount - amount // 3", "B", "kind = 'split_payment'"),
+                row(said, right, "amount", "Q", "kind = 'paid_twice'"),
+                row(said, right, "amount", "P", "kind = 'line_sent_twice'"),
+                row(said, both, f"amount + {self.amount('(i + 1)')}", "M", "kind = 'merged_payment' AND i % 2 = 0"),
+                row(self.number("(i + 800000000)"), "NULL", "amount", "X", "hash(i, 78) % 1000 < 5"),
+            )
         )
-    )
-
-
-def _write(con: Any, folder: Path, name: str, query: str, shuffle: int | None) -> None:
-    """One file, its rows in an order of its own so that no engine profits from it."""
-    order_by = "" if shuffle is None else f"ORDER BY hash(order_reference, {shuffle})"
-    con.execute(
-        f"COPY (SELECT * FROM ({query}) {order_by}) TO '{folder / name}.parquet' (FORMAT parquet, COMPRESSION zstd)"
-    )
 
 
 def quality(folder: Path, out: Path) -> dict[str, Any]:

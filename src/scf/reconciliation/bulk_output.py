@@ -13,19 +13,24 @@ from scf.reconciliation.portable import SIDES
 from scf.reconciliation.rule import EXPECTED_FLAG, Case, Reason, Terms, judge
 
 FILES = ("matches.parquet", "exceptions.parquet", "expected.parquet", "moves.parquet")
+METHODS = ("exact reference", "normalised", "slip of the pen", "sole candidate", "sole combination")
 _TALLY = ", ".join(f"sum({ROW_OF[name]}_rows), sum({ROW_OF[name]}_sum)" for name in SIDES)
 
 
 def write(run: DuckRun) -> dict[str, Any]:
     """Write the files and return the counts. Raises Problem `bulk_counts_differ` when anything does not add up."""
+    connection = run.connection
+    connection.execute(f"CREATE TYPE how AS ENUM ({', '.join(repr(name) for name in METHODS)})")
     settled = run.settled()
+    if settled:
+        settled = f"SELECT *, CAST('exact reference' AS how) AS method, 1000 AS confidence FROM ({settled}) UNION ALL "
     moved = "SELECT k_to, min(confidence) AS confidence, max(method) AS method FROM moves GROUP BY 1"
     with run.step("write"):
         _copy(
             run,
             "matches.parquet",
-            f"SELECT {PLAIN_COLUMNS}, 'exact reference' AS method, 1000 AS confidence FROM ({settled}) UNION ALL "
-            f"SELECT {PLAIN_COLUMNS}, coalesce(m.method, 'exact reference'), coalesce(m.confidence, 1000) "
+            f"{settled}SELECT {PLAIN_COLUMNS}, CAST(coalesce(m.method, 'exact reference') AS how) AS method, "
+            f"coalesce(m.confidence, 1000) AS confidence "
             f"FROM judged LEFT JOIN ({moved}) m ON m.k_to = order_reference WHERE flags = 0",
         )
         _copy(run, "expected.parquet", f"SELECT {PLAIN_COLUMNS} FROM judged WHERE flags = {EXPECTED_FLAG}")

@@ -18,6 +18,10 @@ from scf.reconciliation.subset import MAX_ITEMS, unique_subset
 SLIPS = 2
 """Characters lost, added or swapped with their neighbour that may part a mistyped reference from the right one."""
 _NORMAL = "NULLIF(translate(regexp_replace(upper({k}), '[^A-Z0-9]+', '', 'g'), 'OI', '01'), '')"
+_WANTING = (
+    "order_reference, party, currency, orders, deliveries, invoices, payments, ordered_minor, owed_minor, "
+    "first_delivered_day, order_day"
+)
 _LONELY = "k LIKE 'no reference: %'"
 
 
@@ -37,10 +41,10 @@ class Residual:
         """All ways, the surest first. Returns how many rows each moved."""
         if self.text_key:
             self._normalised()
-        self._judge()
+        self._judge(_WANTING)
         for side in SIDES[1:]:
             self._near(side)
-        self._judge()
+        self._judge(f"{_WANTING}, payment_rows, paid_minor, flags")
         self._combinations()
         counted = self.connection.execute("SELECT method, count(*) FROM moves GROUP BY 1 ORDER BY 1").fetchall()
         return {str(method): int(count) for method, count in counted}
@@ -67,10 +71,12 @@ class Residual:
             )
             self._apply(side, query, "normalised", 950)
 
-    def _judge(self) -> None:
-        """Temp table `state`: what the rule says of the open references as they stand now."""
+    def _judge(self, columns: str) -> None:
+        """Temp table `state`: what the rule says of the open references as they stand now, as far as it is needed."""
         cases = f"({cases_sql({name: f'open_{name}' for name in SIDES}, unique=False)})"
-        self.connection.execute(f"CREATE OR REPLACE TEMP TABLE state AS {rule_sql(cases, self.terms)}")
+        self.connection.execute(
+            f"CREATE OR REPLACE TEMP TABLE state AS SELECT {columns} FROM ({rule_sql(cases, self.terms)})"
+        )
 
     def _wanting(self, side: str) -> None:
         """Temp table `wanting`: orders that lack this side, with the amount and first day they wait for."""
@@ -165,7 +171,10 @@ class Residual:
         connection.execute(
             f"CREATE OR REPLACE TEMP TABLE shares (row_id BIGINT, k_from {key}, k_to {key}, amount_minor BIGINT)"
         )
-        connection.executemany("INSERT INTO shares VALUES (?, ?, ?, ?)", shares)
+        connection.execute(
+            "INSERT INTO shares SELECT unnest(?), unnest(?), unnest(?), unnest(?)",
+            [list(column) for column in zip(*shares, strict=True)],
+        )
         connection.execute(
             "CREATE OR REPLACE TEMP TABLE divided AS SELECT p.* REPLACE (s.k_to AS k, s.amount_minor AS amount_minor) "
             "FROM open_payments p JOIN shares s ON s.row_id = p.row_id"

@@ -61,12 +61,20 @@ _SCALES = {"quantity": 3, "amount": 2, "payable": 2, "price": 6}
 
 @dataclass(frozen=True, slots=True)
 class Table:
-    """One input: name, the SQL that reads its canonical rows, whether its key is text, columns it does not have."""
+    """One input: name, the SQL that reads its canonical rows, whether its key is text, columns it does not have.
+
+    `row` is the file's own row number, before the rows become canonical.
+    """
 
     name: str
     select: str
     text_key: bool
     absent: frozenset[str]
+    row: str = "row_id"
+
+    def rows_in(self, numbers: str) -> str:
+        """SQL that reads only the rows whose number query `numbers` has; the others are not even converted."""
+        return f"{self.select[:-1]} WHERE {self.row} IN ({numbers}))"
 
 
 def prepare(
@@ -115,7 +123,7 @@ def _table(
         parts.append(f"{expression} AS {target}")
         if expression.startswith("CAST(NULL AS"):
             absent |= {target, f"other_{target}"}
-    return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, frozenset(absent))
+    return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, frozenset(absent), row)
 
 
 def _source(

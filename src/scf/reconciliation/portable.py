@@ -35,14 +35,23 @@ def _render(name: str, terms: Terms, **relations: str) -> str:
     return text_of(name).format(**numbers, **relations)
 
 
-def cases_sql(relations: dict[str, str], *, unique: bool, absent: Mapping[str, Collection[str]] | None = None) -> str:
+def cases_sql(
+    relations: dict[str, str],
+    *,
+    unique: bool,
+    absent: Mapping[str, Collection[str]] | None = None,
+    named: bool = False,
+) -> str:
     """SQL that gathers four canonical relations into cases.
 
     With `unique` every row is taken as the only one of its key: cheap, and right where keys do not repeat. Without it
     rows are added up; both give the same on unique keys. `absent` names columns a side does not have: said outright,
     an engine need not carry them through its joins. A side without rows is absent as a whole (`{"invoices": {"*"}}`).
+    `named` takes the order's reference from the column `reference` of the orders, where `k` is only joined by.
     """
     text = text_of("combine.sql")
+    if named:
+        text = re.sub(r"coalesce\([^)]*\) AS order_reference", "o.reference AS order_reference", text)
     for side, alias in zip(SIDES, "odip", strict=True):
         missing = (absent or {}).get(side, ())
         if "*" in missing:
