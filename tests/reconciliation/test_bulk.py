@@ -12,7 +12,7 @@ import duckdb
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from scripts.bench.reconcile import EXPECTED_REASON, KINDS, LAST_DAY, generate, quality
+from scripts.bench.reconcile_data import EXPECTED_REASON, KINDS, LAST_DAY, generate, quality
 from tests.reconciliation.conftest import DAY, Desk, fact
 
 from scf.kernel.problems import Problem
