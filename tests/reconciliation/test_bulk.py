@@ -169,8 +169,8 @@ def test_csv_with_decimals_dates_and_other_names(tmp_path: Path) -> None:
 @pytest.mark.parametrize(
     ("change", "reason"),
     [
-        ({"Amount": "ten"}, "Could not convert"),
-        ({"Date": "31.12.2026"}, "Date|date|invalid"),
+        ({"Amount": "ten"}, "data row 1, column Amount: “ten” is not a number"),
+        ({"Date": "31.12.2026"}, "data row 1, column Date: “31.12.2026” is not a date"),
     ],
 )
 def test_unreadable_values_are_refused(tmp_path: Path, change: dict[str, str], reason: str) -> None:

@@ -66,6 +66,8 @@ terms = st.builds(
     late_days=st.sampled_from([0, 3]),
     early_days=st.sampled_from([0, 3]),
     invoices_expected=st.sampled_from([0, 1]),
+    deliveries_expected=st.sampled_from([0, 1, 1]),
+    payments_expected=st.sampled_from([0, 1, 1]),
     required_trust=st.sampled_from([0, 3]),
 )
 

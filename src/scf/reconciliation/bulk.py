@@ -7,7 +7,7 @@ import shutil
 import tempfile
 import time
 from collections.abc import Mapping
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any, Literal
 
@@ -26,9 +26,9 @@ Engine = Literal["duckdb", "spark"]
 
 def reconcile_files(
     orders: Path,
-    deliveries: Path,
+    deliveries: Path | None,
     invoices: Path | None,
-    payments: Path,
+    payments: Path | None,
     out: Path,
     *,
     memory_limit: str = "1GB",
@@ -37,14 +37,18 @@ def reconcile_files(
     terms: Terms | None = None,
     columns: Mapping[str, Mapping[str, str]] | None = None,
     threads: int | None = None,
+    as_of_day: int | None = None,
 ) -> dict[str, Any]:
-    """Reconcile four files into the folder `out`; returns what `summary.json` says.
+    """Reconcile up to four files into the folder `out`; returns what `summary.json` says.
+
+    A table that is not given is not expected: without invoices goods are compared with money, without payments nothing
+    is unpaid, without deliveries an order is taken as delivered.
 
     Writes matches.parquet, exceptions.parquet, expected.parquet, moves.parquet, summary.json and summary.html. Without
-    `terms` the day of the run is the last day any of the files speaks of. `columns` names columns that are not found by
-    themselves, e.g. `{"payments": {"key": "end_to_end", "amount": "amt"}}`. `progress` is called with a step's name and
-    its share done. Raises Problem `bulk_input_unreadable`, `engine_missing`, or `bulk_counts_differ` when rows or
-    amounts do not add up to the input; then the folder holds no output.
+    `terms` the day of the run is `as_of_day`, else the last day any of the files speaks of. `columns` names columns
+    that are not found by themselves, e.g. `{"payments": {"key": "end_to_end", "amount": "amt"}}`. `progress` is called
+    with a step's name and its share done. Raises Problem `bulk_input_unreadable`, `engine_missing`, or
+    `bulk_counts_differ` when rows or amounts do not add up to the input; then the folder holds no output.
     """
     if engine not in ("duckdb", "spark"):
         raise Problem("engine_missing", engine=engine, package=engine)
@@ -56,11 +60,17 @@ def reconcile_files(
         connection = connect(memory_limit, scratch, threads)
         paths = {"orders": orders, "deliveries": deliveries, "invoices": invoices, "payments": payments}
         tables = prepare(connection, paths, columns or {}, scratch)
-        at = terms or Terms(as_of_day=0, invoices_expected=1 if invoices else 0)
+        at = terms or Terms(
+            as_of_day=0,
+            invoices_expected=int(invoices is not None),
+            deliveries_expected=int(deliveries is not None),
+            payments_expected=int(payments is not None),
+        )
         run = DuckRun(connection, tables, at, out, scratch, progress or _silent, engine)
         run.count_inputs()
+        run.check_columns()
         if terms is None:
-            run.terms = Terms(as_of_day=_last_day(run), invoices_expected=at.invoices_expected)
+            run.terms = replace(at, as_of_day=as_of_day if as_of_day is not None else _last_day(run))
         result = _run(run)
     except duckdb.Error as error:
         bulk_output.clean(out)

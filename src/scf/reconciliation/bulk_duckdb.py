@@ -17,12 +17,14 @@ import duckdb
 
 from scf.kernel.problems import Problem
 from scf.reconciliation.bulk_residual import Residual
-from scf.reconciliation.bulk_tables import Table
+from scf.reconciliation.bulk_tables import Table, where_unreadable
 from scf.reconciliation.portable import SIDES, cases_sql, explain_sql, rule_sql
 from scf.reconciliation.rule import Terms
 
 Progress = Callable[[str, float], None]
 _BUCKET_ROWS = 16
+_NUMBERS = ("day", "lli", "nor", "cro")
+"""How the names of canonical columns that are numbers end."""
 _STILL_SETTLED = "SELECT * FROM first_pass ANTI JOIN reopened USING (order_row) WHERE flags = 0"
 _INT_ROWS = 2_000_000_000
 ROW_OF = {"orders": "order", "deliveries": "delivery", "invoices": "invoice", "payments": "payment"}
@@ -101,10 +103,34 @@ class DuckRun:
                 try:
                     rows, total = self.connection.execute(query).fetchone() or (0, 0)
                 except duckdb.Error as error:
-                    raise Problem(
-                        "bulk_input_unreadable", table=name, reason=str(error).splitlines()[0][:160]
-                    ) from error
+                    raise self.unreadable(name, error) from error
                 self.rows[name], self.sums[name] = int(rows), int(total or 0)
+
+    def unreadable(self, name: str, error: duckdb.Error) -> Problem:
+        """The refusal of a table that cannot be read: which row and column, else in the engine's words."""
+        try:
+            place = where_unreadable(self.connection, self.tables[name])
+        except duckdb.Error:
+            place = None
+        reason = place or str(error).splitlines()[0][:160]
+        return Problem("bulk_input_unreadable", table=name, reason=reason)
+
+    def check_columns(self) -> None:
+        """Convert every column of every table once, so that a value that cannot be read is refused with its place.
+
+        Only for text: the numbers and days of Parquet are what they are.
+        """
+        for name in SIDES:
+            table = self.tables[name]
+            tried = [e for target, (e, c) in table.said.items() if c and "VARCHAR" in e and target[-3:] in _NUMBERS]
+            if not tried:
+                continue
+            try:
+                self.connection.execute(
+                    f"SELECT {', '.join(f'max({e})' for e in tried)} FROM {table.source}"
+                ).fetchall()
+            except duckdb.Error as error:
+                raise self.unreadable(name, error) from error
 
     def settle(self) -> None:
         """Pass one: join and judge every reference, taking keys as unique. What it leaves is the table `first_pass`.

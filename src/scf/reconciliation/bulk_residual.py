@@ -11,13 +11,13 @@ from collections import defaultdict
 
 import duckdb
 
+from scf.reconciliation.bulk_columns import NORMAL
 from scf.reconciliation.portable import SIDES, cases_sql, rule_sql
 from scf.reconciliation.rule import Reason, Terms
 from scf.reconciliation.subset import MAX_ITEMS, unique_subset
 
 SLIPS = 2
 """Characters lost, added or swapped with their neighbour that may part a mistyped reference from the right one."""
-_NORMAL = "NULLIF(translate(regexp_replace(upper({k}), '[^A-Z0-9]+', '', 'g'), 'OI', '01'), '')"
 _WANTING = (
     "order_reference, party, currency, orders, deliveries, invoices, payments, ordered_minor, owed_minor, "
     "first_delivered_day, order_day"
@@ -60,13 +60,13 @@ class Residual:
     def _normalised(self) -> None:
         """Rows of an unknown reference go to the one order whose reference reads the same when normalised."""
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE known AS SELECT {_NORMAL.format(k='k')} AS norm, min(k) AS k FROM "
+            f"CREATE OR REPLACE TEMP TABLE known AS SELECT {NORMAL.format(k='k')} AS norm, min(k) AS k FROM "
             "(SELECT DISTINCT k FROM open_orders) GROUP BY 1 HAVING count(*) = 1 AND norm IS NOT NULL"
         )
         for side in SIDES[1:]:
             query = (
                 f"SELECT t.row_id, t.k AS k_from, known.k AS k_to FROM open_{side} t "
-                f"JOIN known ON known.norm = {_NORMAL.format(k='t.k')} "
+                f"JOIN known ON known.norm = {NORMAL.format(k='t.k')} "
                 f"WHERE t.k NOT IN (SELECT k FROM open_orders) AND t.{_LONELY.replace('LIKE', 'NOT LIKE')}"
             )
             self._apply(side, query, "normalised", 950)

@@ -9,61 +9,33 @@ that is one has already lost cents.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 
 import duckdb
 
 from scf.kernel.money import currency as currency_of
 from scf.kernel.problems import Problem
-
-CANONICAL = (
-    ("k", "key"),
-    ("doc", "text"),
-    ("quantity_milli", "quantity"),
-    ("amount_minor", "amount"),
-    ("payable_minor", "payable"),
-    ("price_micro", "price"),
-    ("currency", "text"),
-    ("party", "text"),
-    ("account", "text"),
-    ("day", "day"),
-    ("promised_day", "promised"),
-    ("due_day", "due"),
+from scf.reconciliation.bulk_columns import (
+    CANONICAL,
+    DAYS,
+    DOCS,
+    INTEGERS,
+    ITEMS,
+    KEY,
+    NAMES,
+    NORMAL,
+    SCALES,
+    THROUGH,
 )
-_KEY = ("order_reference", "order_ref", "order_key", "order_number", "order_no", "order_id", "po_number", "po", "ref")
-_NAMES: dict[str, tuple[str, ...]] = {
-    "quantity": ("quantity_milli", "quantity", "qty"),
-    "amount": ("amount_minor", "net_minor", "value_minor", "amount", "net_amount", "value", "total"),
-    "payable": ("payable_minor", "gross_minor", "payable", "payable_amount", "gross"),
-    "price": ("price_micro", "unit_price", "price"),
-    "currency": ("currency", "ccy"),
-    "party": ("party", "seller", "supplier", "vendor", "payee", "seller_id", "supplier_id", "vendor_id"),
-    "account": ("account", "payee_account", "iban", "counterparty_account"),
-    "promised": ("promised_day", "promised_date", "deliver_by", "requested_date", "scheduled_on", "promised_on"),
-    "due": ("due_day", "due_date", "due_on"),
-}
-_DAYS = {
-    "orders": ("day", "order_day", "order_date", "ordered_on", "issue_date", "date"),
-    "deliveries": ("day", "delivered_day", "delivery_day", "delivered_on", "delivery_date", "delivered_date", "date"),
-    "invoices": ("day", "invoice_day", "invoice_date", "issue_date", "date"),
-    "payments": ("day", "paid_day", "value_day", "value_date", "paid_on", "payment_date", "booking_date", "date"),
-}
-_DOCS = {
-    "orders": (),
-    "deliveries": ("delivery_reference", "delivery_number", "delivery_id", "grn", "grn_id", "asn", "reference", "doc"),
-    "invoices": ("invoice_reference", "invoice_number", "invoice_no", "invoice_id", "number", "reference", "doc"),
-    "payments": ("payment_reference", "payment_id", "pay_id", "bank_reference", "transaction_id", "reference", "doc"),
-}
-_INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT", "UINTEGER", "UBIGINT", "HUGEINT"}
-_SCALES = {"quantity": 3, "amount": 2, "payable": 2, "price": 6}
 
 
 @dataclass(frozen=True, slots=True)
 class Table:
     """One input: name, the SQL that reads its canonical rows, whether its key is text, columns it does not have.
 
-    `row` is the file's own row number, before the rows become canonical.
+    `row` is the file's own row number, before the rows become canonical, `source` what is read, and `said` has the
+    expression and the file's column of each canonical column.
     """
 
     name: str
@@ -71,6 +43,8 @@ class Table:
     text_key: bool
     absent: frozenset[str]
     row: str = "row_id"
+    source: str = ""
+    said: Mapping[str, tuple[str, str]] = field(default_factory=dict)
 
     def rows_in(self, numbers: str) -> str:
         """SQL that reads only the rows whose number query `numbers` has; the others are not even converted."""
@@ -97,8 +71,9 @@ def prepare(
         except duckdb.Error as error:
             raise Problem("bulk_input_unreadable", table=name, reason=str(error).splitlines()[0][:160]) from error
     found = {name: _find(name, types, columns.get(name, {})) for name, (_, types, _) in sources.items()}
-    text_key = any(
-        "key" in found[name] and types[found[name]["key"]] not in _INTEGERS for name, (_, types, _) in sources.items()
+    through = _through(sources, found)
+    text_key = bool(through) or any(
+        "key" in found[name] and types[found[name]["key"]] not in INTEGERS for name, (_, types, _) in sources.items()
     )
     tables = {}
     for name, path in paths.items():
@@ -110,20 +85,87 @@ def prepare(
     return tables
 
 
+def where_unreadable(connection: duckdb.DuckDBPyConnection, table: Table) -> str | None:
+    """The first value of a table that cannot be read, in words with its row and column; None when it is not found."""
+    for target, meaning in CANONICAL[2:]:
+        expression, column = table.said.get(target, ("", ""))
+        if meaning == "text" or not column:
+            continue
+        tried = expression.replace("CAST(", "TRY_CAST(")
+        raw = f"NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), '')"
+        bad = connection.execute(
+            f"SELECT {table.row}, {raw} FROM {table.source} WHERE {raw} IS NOT NULL AND ({tried}) IS NULL "
+            f"ORDER BY 1 LIMIT 1"
+        ).fetchone()
+        if bad:
+            kinds = {"promised": "a date", "due": "a date", "day": "a date"}
+            what = kinds.get(meaning, "a number")
+            return f"data row {int(bad[0]) + 1}, column {column}: \u201c{str(bad[1])[:40]}\u201d is not {what}"
+    return None
+
+
+def _through(sources: dict[str, tuple[str, dict[str, str], str]], found: dict[str, dict[str, str]]) -> list[str]:
+    """Give tables that only name another table's documents the order references of those, where that is one order.
+
+    Changes `sources` and `found`; returns the tables changed. An unknown document's name stands for itself.
+    """
+    changed = []
+    for name, other in THROUGH.items():
+        if name not in sources or "key" in found[name] or not {"key", "document"} <= found.get(other, {}).keys():
+            continue
+        source, types, row = sources[name]
+        lower = {column.lower(): column for column in types}
+        column = next((lower[c] for c in DOCS[other] if c in lower and lower[c] not in found[name].values()), None)
+        if column is None:
+            continue
+        document = f"NULLIF(trim(CAST({{}}{_quoted(column)} AS VARCHAR)), '')"
+        theirs = found[other]
+        plain = f"trim(CAST({_quoted(theirs['document'])} AS VARCHAR))"
+
+        def known(text: str, key: str, source: str) -> str:
+            return (
+                f"(SELECT {text} AS scf_document, min(CAST({key} AS VARCHAR)) AS scf_known FROM {source} "
+                f"GROUP BY 1 HAVING count(DISTINCT {key}) = 1)"
+            )
+
+        tables = [known(text, _quoted(theirs["key"]), sources[other][0]) for text in (plain, NORMAL.format(k=plain))]
+        said = document.format("s.")
+        joined = (
+            f"(SELECT s.*, s.{row} AS scf_number, coalesce(m.scf_known, n.scf_known, {said}) AS scf_key "
+            f"FROM {source} s LEFT JOIN {tables[0]} m ON m.scf_document = {said} "
+            f"LEFT JOIN {tables[1]} n ON m.scf_known IS NULL AND n.scf_document = {NORMAL.format(k=said)})"
+        )
+        sources[name] = joined, types | {"scf_key": "VARCHAR"}, "scf_number"
+        found[name]["key"] = "scf_key"
+        changed.append(name)
+    return changed
+
+
 def _table(
     name: str, source: str, types: dict[str, str], row: str, found: dict[str, str], *, is_csv: bool, text_key: bool
 ) -> Table:
     if "key" not in found and "party" not in found:
         raise Problem(
-            "bulk_input_unreadable", table=name, reason=f"no column with the order reference in {sorted(types)}"
+            "bulk_input_unreadable",
+            table=name,
+            reason=f"no column with the order reference in {sorted(types)}; name it: --column {name}.key=NAME",
         )
+    if "amount" not in found and (name == "payments" or ("quantity" not in found and name != "deliveries")):
+        wanted = "amount" if name == "payments" else "amount or quantity"
+        reason = f"no column with the {wanted} in {sorted(types)}; name it: --column {name}.amount=NAME"
+        raise Problem("bulk_input_unreadable", table=name, reason=reason)
     parts, absent = [f"{row} AS row_id"], set()
+    said: dict[str, tuple[str, str]] = {}
     for target, meaning in CANONICAL:
         expression = _expression(name, target, meaning, found, types, is_csv, row, text_key)
         parts.append(f"{expression} AS {target}")
+        said[target] = (
+            expression,
+            found.get("amount" if meaning == "payable" and "payable" not in found else meaning, ""),
+        )
         if expression.startswith("CAST(NULL AS"):
             absent |= {target, f"other_{target}"}
-    return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, frozenset(absent), row)
+    return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, frozenset(absent), row, source, said)
 
 
 def _source(
@@ -151,7 +193,7 @@ def _find(name: str, types: Mapping[str, str], columns: Mapping[str, str]) -> di
     """Which of the file's columns has which meaning; the caller's word goes first."""
     lower = {column.lower().strip(): column for column in types}
     found: dict[str, str] = {}
-    for meaning, names in {"key": _KEY, "document": _DOCS[name], "day": _DAYS[name], **_NAMES}.items():
+    for meaning, names in {"key": KEY, "document": DOCS[name], "item": ITEMS, "day": DAYS[name], **NAMES}.items():
         wanted = (columns[meaning],) if meaning in columns else names
         for candidate in wanted:
             actual = lower.get(candidate.lower())
@@ -200,7 +242,7 @@ def _key(table: str, found: Mapping[str, str], row: str, text_key: bool) -> str:
     """The order reference as written; a row without one stands alone under a name of its own."""
     column = found.get("key")
     if not text_key:
-        lonely = f"-(8 * CAST({row} AS BIGINT) + {sorted(_DAYS).index(table) + 1})"
+        lonely = f"-(8 * CAST({row} AS BIGINT) + {sorted(DAYS).index(table) + 1})"
         return lonely if column is None else f"coalesce(CAST({_quoted(column)} AS BIGINT), {lonely})"
     alone = f"concat('no reference: {table} row ', {row})"
     return alone if column is None else f"coalesce(NULLIF(CAST({_quoted(column)} AS VARCHAR), ''), {alone})"
@@ -209,19 +251,23 @@ def _key(table: str, found: Mapping[str, str], row: str, text_key: bool) -> str:
 def _document(found: Mapping[str, str], row: str) -> str:
     column = found.get("document")
     alone = f"concat('row ', {row})"
-    return alone if column is None else f"coalesce(NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), ''), {alone})"
+    if column is None:
+        return alone
+    text = f"NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), '')"
+    item = f" || concat(' ', {_quoted(found['item'])})" if "item" in found else ""
+    return f"coalesce({text}{item}, {alone})"
 
 
 def _integer(table: str, column: str, kind: str, meaning: str, found: Mapping[str, str], *, is_csv: bool) -> str:
     quoted, lower = _quoted(column), column.lower()
     scaled = lower.endswith(("_minor", "_milli", "_micro"))
-    if scaled or (kind in _INTEGERS and not is_csv and meaning in ("amount", "payable")):
+    if scaled or (kind in INTEGERS and not is_csv and meaning in ("amount", "payable")):
         return f"CAST({quoted} AS BIGINT)"
     if kind in ("DOUBLE", "FLOAT"):
         raise Problem(
             "bulk_input_unreadable", table=table, reason=f"{column} is a binary float; write decimals or minor units"
         )
-    factor = str(10 ** _SCALES[meaning])
+    factor = str(10 ** SCALES[meaning])
     if meaning in ("amount", "payable") and "currency" in found:
         odd = {c: currency_of(c).digits for c in ("JPY", "KRW", "BHD", "KWD")}
         whens = " ".join(f"WHEN '{code}' THEN {10**digits}" for code, digits in odd.items())
@@ -231,11 +277,14 @@ def _integer(table: str, column: str, kind: str, meaning: str, found: Mapping[st
 
 
 def _day(quoted: str, kind: str) -> str:
-    if kind in _INTEGERS:
+    if kind in INTEGERS:
         return f"CAST({quoted} AS INTEGER)"
     if kind == "VARCHAR":
         plain = f"NULLIF(trim({quoted}), '')"
-        number, days = f"CAST({plain} AS INTEGER)", f"CAST(CAST({plain} AS DATE) - DATE '1970-01-01' AS INTEGER)"
+        number, days = (
+            f"CAST({plain} AS INTEGER)",
+            f"CAST(CAST(CAST({plain} AS TIMESTAMP) AS DATE) - DATE '1970-01-01' AS INTEGER)",
+        )
         return f"CASE WHEN regexp_full_match({plain}, '-?[0-9]{{1,6}}') THEN {number} ELSE {days} END"
     return f"CAST(CAST({quoted} AS DATE) - DATE '1970-01-01' AS INTEGER)"
 

@@ -5,7 +5,7 @@ SELECT e.*,
     WHEN 0 THEN 'contradictions' WHEN 1 THEN 'account_conflicts'
     WHEN 2 THEN CASE WHEN e.duplicate_invoices > 0 THEN 'duplicate_invoices' ELSE 'equal_invoices' END
     WHEN 3 THEN 'orders' WHEN 4 THEN 'currency_conflicts'
-    WHEN 5 THEN CASE WHEN e.orders > 0 AND e.deliveries = 0 THEN 'paid_minor'
+    WHEN 5 THEN CASE WHEN e.orders > 0 AND e.deliveries = 0 AND {deliveries_expected} = 1 THEN 'paid_minor'
                      WHEN e.first_paid_day < e.first_delivered_day THEN 'first_paid_day' ELSE 'delivered_minor' END
     WHEN 6 THEN CASE WHEN e.over_by = 1 THEN 'invoiced_quantity' WHEN e.over_by = 2 THEN 'invoiced_minor'
                      ELSE 'ordered_minor' END
@@ -31,7 +31,7 @@ SELECT e.*,
     WHEN 0 THEN e.contradictions WHEN 1 THEN e.account_conflicts
     WHEN 2 THEN CASE WHEN e.duplicate_invoices > 0 THEN e.duplicate_invoices ELSE e.equal_invoices END
     WHEN 4 THEN e.currency_conflicts
-    WHEN 5 THEN CASE WHEN e.orders > 0 AND e.deliveries = 0 THEN e.paid_minor
+    WHEN 5 THEN CASE WHEN e.orders > 0 AND e.deliveries = 0 AND {deliveries_expected} = 1 THEN e.paid_minor
                      WHEN e.first_paid_day < e.first_delivered_day THEN e.first_paid_day ELSE e.paid_minor END
     WHEN 6 THEN CASE WHEN e.over_by = 1 THEN e.invoiced_quantity ELSE e.invoiced_minor END
     WHEN 7 THEN e.invoiced_minor
@@ -50,7 +50,7 @@ SELECT e.*,
     ELSE 0 END, 0) AS left_value,
   coalesce(CASE e.reason
     WHEN 3 THEN 1
-    WHEN 5 THEN CASE WHEN e.orders > 0 AND e.deliveries = 0 THEN 0
+    WHEN 5 THEN CASE WHEN e.orders > 0 AND e.deliveries = 0 AND {deliveries_expected} = 1 THEN 0
                      WHEN e.first_paid_day < e.first_delivered_day THEN e.first_delivered_day ELSE e.goods_minor END
     WHEN 6 THEN CASE WHEN e.over_by = 1 THEN e.delivered_quantity WHEN e.over_by = 2 THEN e.goods_minor
                      ELSE e.ordered_minor END
@@ -68,7 +68,7 @@ SELECT e.*,
     WHEN 18 THEN 1
     ELSE 0 END, 0) AS right_value,
   coalesce(CASE e.reason
-    WHEN 5 THEN CASE WHEN e.orders > 0 AND e.deliveries = 0 THEN 0
+    WHEN 5 THEN CASE WHEN e.orders > 0 AND e.deliveries = 0 AND {deliveries_expected} = 1 THEN 0
                      WHEN e.first_paid_day < e.first_delivered_day THEN 0 ELSE e.allowed_goods END
     WHEN 6 THEN CASE WHEN e.over_by = 1 THEN {quantity_per_mille} * e.delivered_quantity
                      WHEN e.over_by = 2 THEN e.allowed_goods ELSE e.allowed_ordered END
@@ -113,7 +113,7 @@ FROM (
               AND (j.ordered_quantity IS NULL OR j.delivered_quantity IS NULL) THEN 2
          WHEN j.invoices > 0 AND (j.invoiced_minor IS NULL OR j.payable_minor IS NULL) THEN 3
          WHEN j.payments > 0 AND (j.paid_minor IS NULL
-              OR (j.owed_minor IS NULL AND (j.deliveries > 0 OR j.invoices > 0))) THEN 4
+              OR (j.owed_minor IS NULL AND (j.deliveries > 0 OR j.invoices > 0 OR {deliveries_expected} = 0))) THEN 4
          WHEN j.invoices > 0 AND j.deliveries > 0 AND j.goods_minor IS NULL
               AND (j.invoiced_quantity IS NULL OR j.delivered_quantity IS NULL) THEN 5 ELSE 6 END AS missing_by,
     CASE WHEN j.short_delivered = 1

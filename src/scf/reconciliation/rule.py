@@ -11,7 +11,7 @@ from dataclasses import dataclass, field, replace
 from enum import IntEnum
 
 RULE_ID = "order-goods-invoice-money"
-RULE_VERSION = 1
+RULE_VERSION = 2
 
 MAX_VALUE = 4_000_000_000_000_000
 """Largest magnitude of an amount (minor units), quantity (thousandths) or price (millionths); x 1000 fits 64 bits."""
@@ -61,6 +61,8 @@ class Terms:
     payment_window_days: int = 120
     payment_grace_days: int = 0
     invoices_expected: int = 1
+    deliveries_expected: int = 1
+    payments_expected: int = 1
     required_trust: int = 0
 
 
@@ -147,13 +149,15 @@ def reasons_of(flags: int) -> tuple[Reason, ...]:
 class _Bench:
     """The case on the bench with what follows from it at once."""
 
-    __slots__ = ("case", "found", "goods_minor", "last_due_day", "payable_minor", "terms")
+    __slots__ = ("case", "found", "goods_minor", "last_due_day", "no_goods_table", "payable_minor", "terms")
 
     def __init__(self, case: Case, terms: Terms) -> None:
         self.case, self.terms = case, terms
         self.found: dict[Reason, Disagreement] = {}
         complete = case.delivered_quantity is not None and case.delivered_quantity == case.ordered_quantity
         delivered = case.delivered_minor
+        self.no_goods_table = terms.deliveries_expected == 0 and case.deliveries == 0
+        complete = complete or self.no_goods_table  # then an order is taken as what was delivered
         self.goods_minor = delivered if delivered is not None else (case.ordered_minor if complete else None)
         self.payable_minor = case.payable_minor if case.invoices > 0 else self.goods_minor
         self.last_due_day = case.due_day
@@ -240,7 +244,8 @@ def _goods_and_invoice(b: _Bench) -> None:
         b.add(Reason.OVER_INVOICED, "ordered_minor", c.invoiced_minor, c.ordered_minor, b.allowed(c.ordered_minor or 0))
     if c.equal_invoices > 0 and Reason.OVER_INVOICED in b.found:
         b.add(Reason.DUPLICATE_INVOICE, "equal_invoices", c.equal_invoices, 0)
-    if c.orders > 0 and c.deliveries == 0 and (c.promised_day is None or b.after(c.promised_day, t.late_days)):
+    goods_due = c.promised_day is None or b.after(c.promised_day, t.late_days)
+    if c.orders > 0 and c.deliveries == 0 and t.deliveries_expected == 1 and goods_due:
         b.add(Reason.INVOICED_NOT_DELIVERED, "invoiced_minor", c.invoiced_minor, 0)
 
 
@@ -285,13 +290,13 @@ def _money(b: _Bench) -> None:
         return
     goods, payable, paid = b.goods_minor, b.payable_minor, c.paid_minor
     paid_day, delivered_day = c.first_paid_day, c.first_delivered_day
-    if c.orders > 0 and c.deliveries == 0:
+    if c.orders > 0 and c.deliveries == 0 and t.deliveries_expected == 1:
         b.add(Reason.PAID_BEFORE_DELIVERY, "paid_minor", paid, 0)
     elif paid_day is not None and delivered_day is not None and paid_day < delivered_day:
         b.add(Reason.PAID_BEFORE_DELIVERY, "first_paid_day", paid_day, delivered_day)
     elif c.invoices == 0 and b.above(paid, goods) and b.below(goods, c.ordered_minor):
         b.add(Reason.PAID_BEFORE_DELIVERY, "delivered_minor", paid, goods, b.allowed(goods or 0))
-    if c.deliveries > 0 or c.invoices > 0:
+    if c.deliveries > 0 or c.invoices > 0 or b.no_goods_table:
         over = b.above(paid, payable)
         if over or (b.below(paid, payable) and b.after(b.last_due_day, t.payment_grace_days)):
             b.add(Reason.PAYMENT_DIFFERENCE, "paid_minor", paid, payable, b.allowed(payable or 0))
@@ -311,15 +316,17 @@ def _waiting(b: _Bench) -> None:
             t.as_of_day,
             t.invoice_window_days * 1000,
         )
-    if c.deliveries == 0 and c.invoices == 0 and c.payments == 0:
+    no_goods = c.deliveries == 0 and t.deliveries_expected == 1
+    if no_goods and c.invoices == 0 and c.payments == 0:
         if b.after(c.promised_day, t.late_days):
             b.add(Reason.NOT_DELIVERED, "promised_day", c.promised_day, t.as_of_day, t.late_days * 1000)
         elif c.promised_day is None and b.after(c.order_day, t.delivery_window_days):
             b.add(Reason.NOT_DELIVERED, "order_day", c.order_day, t.as_of_day, t.delivery_window_days * 1000)
     owed = b.payable_minor is None or b.payable_minor > 0
-    if c.deliveries > 0 and c.payments == 0 and owed and b.after(b.last_due_day, t.payment_grace_days):
+    unpaid = c.payments == 0 and owed and t.payments_expected == 1
+    if c.deliveries > 0 and unpaid and b.after(b.last_due_day, t.payment_grace_days):
         b.add(Reason.UNPAID, "due_day", b.last_due_day, t.as_of_day, t.payment_grace_days * 1000)
-    if c.deliveries == 0 or no_invoice or (c.payments == 0 and owed):
+    if no_goods or no_invoice or unpaid:
         b.add(Reason.EXPECTED, "payments" if c.deliveries > 0 and not no_invoice else "deliveries", 0, 1)
 
 
@@ -344,7 +351,8 @@ def _evidence(b: _Bench) -> None:
         b.add(Reason.MISSING_EVIDENCE, "delivered_minor", 0, 1)
     if c.invoices > 0 and (c.invoiced_minor is None or c.payable_minor is None):
         b.add(Reason.MISSING_EVIDENCE, "invoiced_minor", 0, 1)
-    if c.payments > 0 and (c.paid_minor is None or (b.payable_minor is None and (c.deliveries > 0 or c.invoices > 0))):
+    owing = c.deliveries > 0 or c.invoices > 0 or b.no_goods_table
+    if c.payments > 0 and (c.paid_minor is None or (b.payable_minor is None and owing)):
         b.add(Reason.MISSING_EVIDENCE, "payable_minor", 0, 1)
     unlike = c.invoiced_quantity is None or c.delivered_quantity is None
     if c.invoices > 0 and c.deliveries > 0 and unlike and b.goods_minor is None:

@@ -7,12 +7,12 @@ SELECT c.*,
   + CASE WHEN c.orders = 0 THEN 8 ELSE 0 END
   + CASE WHEN c.currency_conflicts > 0 THEN 16 ELSE 0 END
   + CASE WHEN c.payments > 0
-          AND ((c.orders > 0 AND c.deliveries = 0)
+          AND ((c.orders > 0 AND c.deliveries = 0 AND {deliveries_expected} = 1)
             OR c.first_paid_day < c.first_delivered_day
             OR (c.invoices = 0 AND (c.paid_minor - c.goods_minor) * 1000 > c.allowed_goods
                 AND (c.ordered_minor - c.goods_minor) * 1000 > c.allowed_ordered)) THEN 32 ELSE 0 END
   + CASE WHEN c.over_invoiced = 1 THEN 64 ELSE 0 END
-  + CASE WHEN c.orders > 0 AND c.invoices > 0 AND c.deliveries = 0
+  + CASE WHEN c.orders > 0 AND c.invoices > 0 AND c.deliveries = 0 AND {deliveries_expected} = 1
           AND (c.promised_day IS NULL OR {as_of_day} > c.promised_day + {late_days}) THEN 128 ELSE 0 END
   + CASE WHEN c.price_conflicts > 0
            OR abs(c.invoiced_price - c.ordered_price) * 1000 > {price_per_mille} * c.ordered_price
@@ -26,23 +26,24 @@ SELECT c.*,
            OR (c.short_invoiced = 1 AND {as_of_day} > c.last_delivered_day + {invoice_window_days})
            OR ((c.ordered_quantity IS NULL OR c.delivered_quantity IS NULL)
                AND (c.delivered_minor - c.ordered_minor) * 1000 > c.allowed_ordered) THEN 512 ELSE 0 END
-  + CASE WHEN c.payments > 0 AND (c.deliveries > 0 OR c.invoices > 0)
+  + CASE WHEN c.payments > 0 AND (c.deliveries > 0 OR c.invoices > 0 OR {deliveries_expected} = 0)
           AND ((c.paid_minor - c.owed_minor) * 1000 > c.allowed_owed
             OR ((c.owed_minor - c.paid_minor) * 1000 > c.allowed_owed
                 AND {as_of_day} > c.last_due_day + {payment_grace_days})) THEN 1024 ELSE 0 END
   + CASE WHEN c.orders > 0 AND c.deliveries > 0 AND c.invoices = 0 AND {invoices_expected} = 1
           AND {as_of_day} > c.last_delivered_day + {invoice_window_days} THEN 2048 ELSE 0 END
-  + CASE WHEN c.orders > 0 AND c.deliveries = 0 AND c.invoices = 0 AND c.payments = 0
+  + CASE WHEN c.orders > 0 AND c.deliveries = 0 AND {deliveries_expected} = 1 AND c.invoices = 0 AND c.payments = 0
           AND ({as_of_day} > c.promised_day + {late_days}
             OR (c.promised_day IS NULL AND {as_of_day} > c.order_day + {delivery_window_days})) THEN 4096 ELSE 0 END
-  + CASE WHEN c.orders > 0 AND c.deliveries > 0 AND c.payments = 0 AND (c.owed_minor IS NULL OR c.owed_minor > 0)
+  + CASE WHEN c.orders > 0 AND c.deliveries > 0 AND c.payments = 0 AND {payments_expected} = 1
+          AND (c.owed_minor IS NULL OR c.owed_minor > 0)
           AND {as_of_day} > c.last_due_day + {payment_grace_days} THEN 8192 ELSE 0 END
   + CASE WHEN (c.orders > 0 AND c.ordered_minor IS NULL AND c.ordered_quantity IS NULL)
            OR (c.orders > 0 AND c.deliveries > 0 AND c.goods_minor IS NULL
                AND (c.ordered_quantity IS NULL OR c.delivered_quantity IS NULL))
            OR (c.invoices > 0 AND (c.invoiced_minor IS NULL OR c.payable_minor IS NULL))
            OR (c.payments > 0 AND (c.paid_minor IS NULL
-               OR (c.owed_minor IS NULL AND (c.deliveries > 0 OR c.invoices > 0))))
+               OR (c.owed_minor IS NULL AND (c.deliveries > 0 OR c.invoices > 0 OR {deliveries_expected} = 0))))
            OR (c.invoices > 0 AND c.deliveries > 0 AND c.goods_minor IS NULL
                AND (c.invoiced_quantity IS NULL OR c.delivered_quantity IS NULL))
            OR ({required_trust} > 0 AND (c.weakest_trust IS NULL OR c.weakest_trust < {required_trust}))
@@ -60,8 +61,8 @@ SELECT c.*,
                 AND (c.last_due_day IS NULL OR {as_of_day} <= c.last_due_day + {payment_grace_days})))
          THEN 131072 ELSE 0 END
   + CASE WHEN c.orders > 0
-          AND (c.deliveries = 0 OR (c.invoices = 0 AND {invoices_expected} = 1)
-            OR (c.payments = 0 AND (c.owed_minor IS NULL OR c.owed_minor > 0))) THEN 262144 ELSE 0 END AS flags
+          AND ((c.deliveries = 0 AND {deliveries_expected} = 1) OR (c.invoices = 0 AND {invoices_expected} = 1)
+            OR (c.payments = 0 AND {payments_expected} = 1 AND (c.owed_minor IS NULL OR c.owed_minor > 0))) THEN 262144 ELSE 0 END AS flags
 FROM (
   SELECT b.*,
     CASE WHEN b.invoices > 0
@@ -88,7 +89,8 @@ FROM (
     FROM (
       SELECT t.*,
         CASE WHEN t.delivered_minor IS NOT NULL THEN t.delivered_minor
-             WHEN t.delivered_quantity = t.ordered_quantity THEN t.ordered_minor END AS goods_minor,
+             WHEN t.delivered_quantity = t.ordered_quantity
+               OR ({deliveries_expected} = 0 AND t.deliveries = 0) THEN t.ordered_minor END AS goods_minor,
         CASE WHEN t.due_day IS NOT NULL THEN t.due_day
              ELSE t.last_delivered_day + {payment_window_days} END AS last_due_day
       FROM {cases} t

@@ -41,6 +41,7 @@ __all__ = [
     "case_of",
     "counts",
     "decide",
+    "exception",
     "exceptions",
     "matches",
     "orders_of",
@@ -201,6 +202,14 @@ def exceptions(
     found = session.exec(query).all()
     more = (found[limit - 1].deadline_day, found[limit - 1].id) if len(found) > limit else None
     return Page(tuple(_view(item) for item in found[:limit]), more)
+
+
+def exception(session: Session, exception_id: int) -> ExceptionView:
+    """One exception, whatever its state. Raises Problem `exception_not_found`."""
+    row = session.get(ExceptionRow, exception_id)
+    if row is None:
+        raise Problem("exception_not_found", id=exception_id)
+    return _view(row)
 
 
 def counts(session: Session, *, state: str = "open") -> dict[str, int]:
