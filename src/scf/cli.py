@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from scf import __version__, terminal
-from scf.commands import imports, jobs, ledger, people, reconcile, rules, simulate
+from scf.commands import exceptions, imports, jobs, ledger, people, reconcile, rules, simulate
 from scf.kernel.problems import Problem
 
 app = typer.Typer(
@@ -27,6 +27,7 @@ keys = typer.Typer(no_args_is_help=True, help="Keys this installation holds.")
 app.add_typer(books, name="books")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
+app.add_typer(exceptions.app, name="exceptions")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(rules.app, name="rules")
@@ -159,8 +160,8 @@ def status(data: Data = DEFAULT_DATA) -> None:
             rows.append((f"应收账款凭证 {code}", f"{sums.receivables} 笔：面值 {face}，未付 {open_}"))
         size, waiting = evidence.head(session).size, len(quarantine(session))
         rows += [("evidence", f"{size} records"), ("证据", f"{size} 条")]
-        exceptions = sum(reconciliation.counts(session).values())
-        rows += [("exceptions", str(exceptions)), ("异常", str(exceptions))]
+        doubts = sum(reconciliation.counts(session).values())
+        rows += [("exceptions", str(doubts)), ("异常", str(doubts))]
         rows += [("quarantine", str(waiting)), ("隔离事件", str(waiting))]
         demo_keys = installation.settings.demo
         rows += [("demo keys", "yes" if demo_keys else "no"), ("演示密钥", "是" if demo_keys else "否")]
