@@ -122,7 +122,11 @@ class DuckRun:
         """
         for name in SIDES:
             table = self.tables[name]
-            tried = [e for target, (e, c) in table.said.items() if c and "VARCHAR" in e and target[-3:] in _NUMBERS]
+            tried = [
+                e
+                for target, (e, c) in table.said.items()
+                if c and ("VARCHAR" in e or "TIMESTAMP" in e) and target[-3:] in _NUMBERS
+            ]
             if not tried:
                 continue
             try:
