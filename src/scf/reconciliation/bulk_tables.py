@@ -89,7 +89,7 @@ def where_unreadable(connection: duckdb.DuckDBPyConnection, table: Table) -> str
     """The first value of a table that cannot be read, in words with its row and column; None when it is not found."""
     for target, meaning in CANONICAL[2:]:
         expression, column = table.said.get(target, ("", ""))
-        if meaning == "text" or not column:
+        if meaning == "text" or not column or expression.startswith("CAST(NULL AS"):
             continue
         tried = expression.replace("CAST(", "TRY_CAST(")
         raw = f"NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), '')"
