@@ -14,6 +14,7 @@ from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 from scripts.bench.reconcile_data import EXPECTED_REASON, KINDS, LAST_DAY, generate, quality
 from tests.reconciliation.conftest import DAY, Desk, fact
+from tests.reconciliation.order_to_cash import write_log
 
 from scf.kernel.problems import Problem
 from scf.reconciliation.bulk import reconcile_files
@@ -270,6 +271,28 @@ def test_spark_gives_the_same_rows(planted: Path, tmp_path: Path) -> None:
     for name in ("matches", "exceptions", "expected", "moves"):
         key = lambda row: json.dumps(row, sort_keys=True, default=str)  # noqa: E731
         assert sorted(read(tmp_path / "duck", name), key=key) == sorted(read(tmp_path / "spark", name), key=key)
+
+
+@pytest.mark.slow
+def test_spark_gives_the_same_rows_with_invoices_and_restyled_references(tmp_path: Path) -> None:
+    if importlib.util.find_spec("pyspark") is None:
+        pytest.skip("pyspark is not installed; it is an extra")
+    write_log(tmp_path, 300)
+    with (tmp_path / "payments.csv").open(encoding="utf-8") as file:
+        rows = list(csv.DictReader(file))
+    rows.append({**rows[0], "payment_id": "PAY-AGAIN", "invoice_id": rows[0]["invoice_id"].lower()})
+    invoices = list(csv.DictReader((tmp_path / "invoices.csv").open(encoding="utf-8")))
+    again = {**invoices[0], "invoice_id": "INV-AGAIN", "order_id": invoices[0]["order_id"].lower().replace("-", "/")}
+    payments, bills = write(tmp_path, "payments", rows), write(tmp_path, "invoices", [*invoices, again])
+    for engine in ("duckdb", "spark"):
+        reconcile_files(
+            tmp_path / "orders.csv", tmp_path / "deliveries.csv", bills, payments, tmp_path / engine,
+            engine=engine, as_of_day=LAST_DAY,
+        )  # fmt: skip
+    assert read(tmp_path / "duckdb", "moves")
+    for name in ("matches", "exceptions", "expected", "moves"):
+        key = lambda row: json.dumps(row, sort_keys=True, default=str)  # noqa: E731
+        assert sorted(read(tmp_path / "duckdb", name), key=key) == sorted(read(tmp_path / "spark", name), key=key)
 
 
 def test_spark_that_is_not_installed_is_named(planted: Path, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from typing import Any
 import duckdb
 
 from scf.kernel.problems import Problem
+from scf.reconciliation.bulk_columns import NORMAL
 from scf.reconciliation.bulk_residual import Residual
 from scf.reconciliation.bulk_tables import Table, where_unreadable
 from scf.reconciliation.portable import SIDES, cases_sql, explain_sql, rule_sql
@@ -27,6 +28,8 @@ _NUMBERS = ("day", "lli", "nor", "cro")
 """How the names of canonical columns that are numbers end."""
 _STILL_SETTLED = "SELECT * FROM first_pass ANTI JOIN reopened USING (order_row) WHERE flags = 0"
 _INT_ROWS = 2_000_000_000
+RESTYLED_ORDERS = 1_000_000
+"""Up to so many orders, settled ones are reopened for a stray row that names them written differently."""
 ROW_OF = {"orders": "order", "deliveries": "delivery", "invoices": "invoice", "payments": "payment"}
 PLAIN_COLUMNS = (
     "order_reference, order_rows, delivery_rows, invoice_rows, payment_rows, order_row, delivery_row, invoice_row, "
@@ -201,7 +204,11 @@ class DuckRun:
         `bulk_counts_differ` when pass one has lost a row.
         """
         with self.step("find what is open"):
-            if self.engine == "spark" or not self.unique:
+            if not self.unique:
+                return
+            if self.engine == "spark":
+                self.connection.execute("CREATE TEMP TABLE reopened AS SELECT order_row FROM first_pass WHERE 1 = 0")
+                self._reopen_restyled()
                 return
             rows = [f"{side}_row" for name, side in ROW_OF.items() if self.rows[name]]
             listed = ", ".join(rows)
@@ -216,6 +223,7 @@ class DuckRun:
             for name, seen, distinct in self._seen_rows(f"({_STILL_SETTLED})"):
                 if seen != distinct:
                     self._reopen(name)
+            self._reopen_restyled()
             self.connection.execute(
                 f"INSERT INTO open_rows SELECT {listed} FROM first_pass SEMI JOIN reopened USING (order_row)"
             )
@@ -227,6 +235,25 @@ class DuckRun:
             f"INSERT INTO reopened SELECT DISTINCT order_row FROM first_pass WHERE {ROW_OF[name]}_row IN ({rows}) "
             "AND order_row IS NOT NULL"
         )
+
+    def _reopen_restyled(self) -> None:
+        """Take back settled orders that a row of no known order names in another way of writing.
+
+        A second invoice or payment may hide there. It reads every reference once more, hence `RESTYLED_ORDERS`.
+        """
+        if not self.tables["orders"].text_key or self.rows["orders"] > RESTYLED_ORDERS:
+            return
+        stray = "FROM first_pass WHERE order_row IS NULL AND {row} IS NOT NULL"
+        keys = " UNION ALL ".join(
+            f"SELECT k FROM {self.tables[name].rows_in(f'SELECT {row} ' + stray.format(row=row))}"
+            for name, row in ((name, f"{ROW_OF[name]}_row") for name in SIDES[1:] if self.rows[name])
+        )
+        if keys:
+            self.connection.execute(
+                f"INSERT INTO reopened SELECT order_row FROM first_pass WHERE flags = 0 AND "
+                f"{NORMAL.format(k='order_reference')} IN (SELECT {NORMAL.format(k='k')} AS n FROM ({keys}) "
+                "WHERE n IS NOT NULL)"
+            )
 
     def _seen_rows(self, relation: str) -> list[tuple[str, int, int]]:
         """By side: how often its rows are in there, and how many different ones; a bit for every row of the file."""
@@ -261,7 +288,8 @@ class DuckRun:
         with self.step("gather the open"):
             if self.engine == "spark":  # its first pass keeps one row number a reference; gather by reference
                 self.connection.execute(
-                    "CREATE TEMP TABLE open_keys AS SELECT order_reference AS k FROM first_pass WHERE flags <> 0"
+                    "CREATE TEMP TABLE open_keys AS SELECT order_reference AS k FROM first_pass "
+                    "WHERE flags <> 0 OR order_row IN (SELECT order_row FROM reopened)"
                 )
             for name in SIDES:
                 row, table = f"{ROW_OF[name]}_row", self.tables[name]
@@ -276,7 +304,7 @@ class DuckRun:
     def settled(self) -> str:
         """A query for what pass one settled for good, in PLAIN_COLUMNS."""
         if self.engine == "spark":
-            return f"SELECT {PLAIN_COLUMNS} FROM first_pass WHERE flags = 0"
+            return f"SELECT {PLAIN_COLUMNS} FROM first_pass ANTI JOIN reopened USING (order_row) WHERE flags = 0"
         if not self.unique:
             return ""
         columns = []
