@@ -56,7 +56,7 @@ def test_equal_amounts_on_both_sides_are_never_a_pair_and_more_are_not_searched(
 
 
 def test_a_payment_among_many_equal_open_invoices_stays_with_people(desk: Desk) -> None:
-    """Forty alike orders of one supplier and one payment without a reference for twenty: asked, not guessed, and soon."""
+    """Forty alike orders of one supplier, one payment without a reference for twenty: nothing is guessed, and soon."""
     facts = []
     for n in range(40):
         order = f"EQ-{n:04d}-5"
