@@ -83,6 +83,26 @@ def _dispute(app: App, caller: Caller, body: shapes.DisputeBody) -> Ready:
     return Ready(app.entrusted.prepare_dispute(body.account, body.stage, by, minor, body.reason))
 
 
+def _resolve(app: App, caller: Caller, body: shapes.ResolveBody) -> Ready:
+    currency = _currency_of_account(app, body.account)
+    out, back = body.to_release.read_in(currency), body.to_refund.read_in(currency)
+    return Ready(app.settling.prepare_resolve(body.account, body.stage, out, back, body.reason))
+
+
+def _urgent(app: App, caller: Caller, body: shapes.UrgentBody) -> Ready:
+    minor = body.amount.read_in(_currency_of_account(app, body.account))
+    return Ready(app.settling.prepare_urgent(body.account, body.stage, minor, body.why, body.risk_note)[0])
+
+
+def _by_both_sides(app: App, session: Session, message: Message) -> Sequence[str]:
+    row = entrusted_queries.account(session, int(message["accountId"]))
+    return (row.payer, row.beneficiary)
+
+
+def _by_payer(app: App, session: Session, message: Message) -> Sequence[str]:
+    return (entrusted_queries.account(session, int(message["accountId"])).payer,)
+
+
 def _by_account_bank(app: App, session: Session, message: Message) -> Sequence[str]:
     return (entrusted_queries.account(session, int(message["accountId"])).bank,)
 
@@ -103,8 +123,10 @@ def _entrusted_act(
     prepare_: Callable[[App, Caller, Any], Ready],
     signers: Callable[[App, Session, Message], Sequence[str]],
     example: Mapping[str, Any],
+    carried_as: str | None = None,
 ) -> SignedAct:
-    kind = ENTRUSTED_ACTS[name]
+    carried = carried_as or name
+    kind = ENTRUSTED_ACTS[carried]
     return SignedAct(
         name,
         title,
@@ -113,7 +135,7 @@ def _entrusted_act(
         body,
         prepare_,
         signers,
-        _to_entrusted(name),
+        _to_entrusted(carried),
         example,
         signer_count=kind.signatures,
     )
@@ -197,5 +219,32 @@ SIGNED = (
         _dispute,
         by_field("by"),
         {**_STAGE, "amount": MONEY_EXAMPLE, "reason": "Three crates are damaged"},
+    ),
+    _entrusted_act(
+        "resolve",
+        "Agree on a held part (payer and beneficiary)",
+        shapes.ResolveBody,
+        _resolve,
+        _by_both_sides,
+        {
+            **_STAGE,
+            "to_release": MONEY_EXAMPLE,
+            "to_refund": {"minor": "0", "currency": "CNY"},
+            "reason": "Two of the crates were repaired",
+        },
+    ),
+    _entrusted_act(
+        "urgent",
+        "Set a part aside for an urgent release (payer)",
+        shapes.UrgentBody,
+        _urgent,
+        _by_payer,
+        {
+            **_STAGE,
+            "amount": MONEY_EXAMPLE,
+            "why": "The line stops on Monday without this steel",
+            "risk_note": "Despatch is proven; the inspection follows within ten days",
+        },
+        carried_as="dispute",
     ),
 )

@@ -260,6 +260,22 @@ class DisputeBody(StageActBody):
     by: str | None = None
 
 
+class ResolveBody(StageActBody):
+    """Payer and beneficiary end the hold of a disputed part: so much is released, so much goes back."""
+
+    to_release: Amount
+    to_refund: Amount
+    reason: str = Field(min_length=1, max_length=2000)
+
+
+class UrgentBody(StageActBody):
+    """The payer sets a part of a stage aside for an urgent release, with the bank's risk note."""
+
+    amount: Amount
+    why: str = Field(min_length=1, max_length=900)
+    risk_note: str = Field(min_length=1, max_length=900)
+
+
 class SubmitBody(Shape):
     """A signed act: the message as it was handed out, and the signature parts of each signer in order.
 
