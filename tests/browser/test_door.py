@@ -68,7 +68,8 @@ def test_from_an_invitation_to_money_on_a_phone(javascript: bool, language: str,
     taps += 1
     far.page.locator("main button.main").click()  # all of it, from every financier
     taps += 1
-    assert "/asks/" in far.page.url and taps <= 4  # asked
+    assert "/asks/" in far.page.url, far.page.locator(".refusal").all_inner_texts()
+    assert taps <= 4  # asked
     ask = far.page.url.split("/asks/")[1].split("?")[0]
 
     bank = visit("harbour", **how)

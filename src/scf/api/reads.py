@@ -7,6 +7,7 @@ from collections.abc import Collection, Iterable, Sequence
 from typing import Any
 
 from sqlmodel import Session, case, col, func, or_, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from scf.api.shapes import amount
 from scf.entrusted.models import Attestation, Duty, EntrustedAccount, Stage
@@ -110,10 +111,34 @@ def orders_of(session: Session, addresses: Collection[str]) -> set[str]:
     return {reference for reference in session.exec(query) if reference}
 
 
+_OWN_RECORDS = (
+    "application",
+    "change",
+    "confirmation",
+    "decision",
+    "declined",
+    "import undone",
+    "invitation",
+    "reading",
+    "reminder",
+    "sample",
+)
+"""Kinds of evidence that say what somebody did here; no document of a trade."""
+
+
 def filed_by(session: Session, senders: Collection[str], *, limit: int = 50) -> Sequence[Evidence]:
-    """Documents these senders brought, newest first; what pages filed about their reading is no document of theirs."""
-    query = select(Evidence).where(col(Evidence.sender).in_(senders), Evidence.kind != "reading")
-    return session.exec(query.order_by(col(Evidence.leaf_index).desc()).limit(limit)).all()
+    """Documents these senders brought, newest first; what pages filed about their own acts is no document of theirs."""
+    return session.exec(_filed(senders).order_by(col(Evidence.leaf_index).desc()).limit(limit)).all()
+
+
+def papers_of(session: Session, senders: Collection[str], *, limit: int = 50) -> Sequence[Evidence]:
+    """The same to choose from behind an act: what is trusted most first, since only that can clear a trade."""
+    order = (col(Evidence.trust).desc(), col(Evidence.leaf_index).desc())
+    return session.exec(_filed(senders).order_by(*order).limit(limit)).all()
+
+
+def _filed(senders: Collection[str]) -> SelectOfScalar[Evidence]:
+    return select(Evidence).where(col(Evidence.sender).in_(senders), col(Evidence.kind).not_in(_OWN_RECORDS))
 
 
 def price_shown(session: Session, quote_hash: str) -> dict[str, Any] | None:

@@ -199,7 +199,7 @@ def _form_page(
 ) -> Response:
     with pages.app.reading() as session:
         people = pages.app.parties.participants(session)
-        papers = reads.filed_by(session, caller.senders)
+        papers = reads.papers_of(session, caller.senders)
         views = Views(pages.app, session, caller)
         note = views.note(str(form["note"])) if form.get("note") else None
         recent = reads.passed_to(session, caller.addresses) if name == "pass" else []

@@ -127,7 +127,7 @@ def _form(request: Request, pages: Pages, caller: Caller, form: FormData, proble
         note_id = str(form.get("note") or "")
         note = views.note(note_id) if note_id else None
         held = [] if note else [views.note(row.id) for row in reads.held_by(session, caller.addresses, limit=50)]
-        papers = [row for row in reads.filed_by(session, caller.senders) if row.kind not in ("reading", "invitation")]
+        papers = reads.papers_of(session, caller.senders)
         promised = pages.app.invitations.promised(session, note["id"]) if note else 0
     free = max(0, int(note["amount"]["minor"]) - promised) if note and note["amount"] else 0
     return pages.render(

@@ -190,7 +190,7 @@ def _documents_page(
     problem: Problem | None = None,
 ) -> Response:
     with pages.app.reading() as session:
-        rows = [row for row in reads.filed_by(session, caller.senders) if row.kind != "reading"]
+        rows = reads.filed_by(session, caller.senders)
     return pages.render(
         request,
         "documents.html",
