@@ -101,3 +101,42 @@ def test_the_urgent_path_over_the_api_and_its_check_afterwards(scene: Scene, act
     checked = act(MEASURE, "attest/demo", up_to=cny(FIRST), evidence=scene.inspector)
     assert checked.status_code == 200, checked.text
     assert scene.order()[0] == FIRST - HELD, "the second organisation vouched: the rest goes on"
+
+
+def test_pages_offer_the_agreement_to_both_sides_and_show_it_before_signing(scene: Scene, act: Acting) -> None:
+    assert act(PINE, "dispute/demo", amount=cny(HELD), reason="six plates are bent").status_code == 200
+    server, link = create_server(scene.at.app, reading_speed=1e9), f"/act/resolve?account={scene.account}&stage=0"
+
+    def page(code: str, language: str = "en") -> TestClient:
+        client = TestClient(server, headers={"Accept-Language": language, "Origin": "http://testserver"})
+        client.post(f"{API}/session", json={"address": scene.at.who(code)})
+        return client
+
+    for code, offered in ((PINE, True), (HARBOUR, True), (STEEL, False), (CIVIC, False)):
+        shown = page(code).get(f"/entrusted/{scene.account}").text
+        assert (link.replace("&", "&amp;") in shown) is offered, code
+    assert "双方约定的内容" in page(PINE, "zh-CN").get(link).text
+    answers = {"account": str(scene.account), "stage": "0", "to_release": "10000", "reason": "straightened"}
+    confirm = page(PINE).post("/act/resolve", data={**answers, "to_refund": "5,000.00"})
+    assert confirm.status_code == 200 and "10,000.00" in confirm.text and "5,000.00 goes back" in confirm.text
+    beyond = page(PINE).post("/act/resolve", data={**answers, "to_refund": "5,000.01"})
+    assert beyond.status_code >= 400 and "straightened" in beyond.text, "what was typed stays in the form"
+
+
+def test_the_page_of_the_urgent_path_is_the_payers(scene: Scene) -> None:
+    server, link = create_server(scene.at.app, reading_speed=1e9), f"/act/urgent?account={scene.account}&amp;stage=0"
+    scene.attest(FAIRWAY, scene.carrier)
+    scene.approve(HARBOUR, "credit-officer")
+    scene.approve(CORE, "approver")
+    for code, offered in ((HARBOUR, True), (PINE, False)):
+        client = TestClient(server, headers={"Accept-Language": "en", "Origin": "http://testserver"})
+        client.post(f"{API}/session", json={"address": scene.at.who(code)})
+        assert (link in client.get(f"/entrusted/{scene.account}").text) is offered
+        answers = {
+            "account": str(scene.account),
+            "stage": "0",
+            "amount": "15000",
+            "why": "Monday",
+            "risk_note": "Proven",
+        }
+        assert (client.post("/act/urgent", data=answers).status_code == 200) is offered

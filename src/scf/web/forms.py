@@ -97,6 +97,16 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         _BANK_REFERENCE,
     ),
     "dispute": (Field("amount", N_("Amount to hold"), "money"), Field("reason", N_("Why"), "words")),
+    "resolve": (
+        Field("to_release", N_("Of the held part, to release"), "money", N_("0 if nothing.")),
+        Field("to_refund", N_("Of the held part, to pay back"), "money", N_("0 if nothing.")),
+        Field("reason", N_("What both sides agreed on"), "words"),
+    ),
+    "urgent": (
+        Field("amount", N_("Amount that cannot wait"), "money"),
+        Field("why", N_("Why it cannot wait"), "words"),
+        Field("risk_note", N_("Risk note of the bank"), "words"),
+    ),
 }
 """Questions by act. What the link already says (note, account, stage …) travels in hidden fields."""
 
