@@ -28,7 +28,7 @@ _NUMBERS = ("day", "lli", "nor", "cro")
 """How the names of canonical columns that are numbers end."""
 _STILL_SETTLED = "SELECT * FROM first_pass ANTI JOIN reopened USING (order_row) WHERE flags = 0"
 _INT_ROWS = 2_000_000_000
-RESTYLED_ORDERS = 1_000_000
+RESTYLED_ORDERS = 200_000
 """Up to so many orders, settled ones are reopened for a stray row that names them written differently."""
 ROW_OF = {"orders": "order", "deliveries": "delivery", "invoices": "invoice", "payments": "payment"}
 PLAIN_COLUMNS = (
