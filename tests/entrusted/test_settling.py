@@ -69,8 +69,13 @@ def test_an_urgent_release_goes_on_one_evidence_and_is_checked_afterwards(scene:
     scene.approve(HARBOUR, "credit-officer")
     at.refused("urgent_not_supported", ask)
     scene.approve(CORE, "approver")
+    settling.prepare_urgent(account, 0, 1_00, "Never signed.", "No matter.")
+    with at.app.desk.session() as session:
+        assert not settling.of_account(session, account), "what was only prepared binds nobody"
     prepared, asked = settling.prepare_urgent(account, 0, HELD, "Steel for Monday.", "The plant would stop.")
     at.submit_entrusted(prepared)
+    with at.app.desk.session() as session:
+        assert [one.reason for one in settling.of_account(session, account)] == [asked.reason]
     at.submit_entrusted(settling.prepare_resolve(account, 0, HELD, 0, "urgent, both sides agree"))
     amount, payment = scene.order()
     assert amount == HELD, "one organisation's evidence lets out what both sides agreed on, and no more"

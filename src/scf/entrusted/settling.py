@@ -10,13 +10,14 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlalchemy import BigInteger
+from sqlalchemy import BigInteger, exists
 from sqlmodel import Field, Session, SQLModel, col, select
+from sqlmodel.sql.expression import SelectOfScalar
 
 from scf.desk.service import Desk, Prepared
 from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
-from scf.entrusted.models import StatedWords
+from scf.entrusted.models import Dispute, StatedWords
 from scf.entrusted.service import SIGNATURE_VALID_SECONDS, EntrustedAccounts
 from scf.kernel.dates import day_of
 from scf.kernel.money import format_money
@@ -30,7 +31,10 @@ CHECK_WITHIN_SECONDS = 10 * 86_400
 
 
 class UrgentRelease(SQLModel, table=True):
-    """Money let out before the second organisation was heard. Amounts in minor units, times in unix seconds."""
+    """Money let out before the second organisation was heard. Amounts in minor units, times in unix seconds.
+
+    Filed when it is prepared; it counts once the payer's signed dispute with this reason is on the ledger.
+    """
 
     __tablename__ = "urgent_release"
 
@@ -38,7 +42,9 @@ class UrgentRelease(SQLModel, table=True):
     stage: int = Field(primary_key=True, sa_column_kwargs={"autoincrement": False})
     amount_minor: int = Field(sa_type=BigInteger)
     up_to_minor: int = Field(sa_type=BigInteger, description="Value the second evidence has to support in all")
-    reason: str = Field(max_length=66, description="Hash of the words with the bank's risk note; see `StatedWords`")
+    reason: str = Field(
+        max_length=66, primary_key=True, description="Hash of the words with the bank's risk note; see `StatedWords`"
+    )
     asked_at: int = Field(sa_type=BigInteger)
     check_by: int = Field(sa_type=BigInteger)
     checked_at: int | None = Field(default=None, sa_type=BigInteger)
@@ -136,7 +142,7 @@ class Settling:
     def check(self, session: Session) -> int:
         """Tick off urgent releases whose second organisation has vouched by now; returns how many."""
         ticked = 0
-        for one in session.exec(select(UrgentRelease).where(col(UrgentRelease.checked_at).is_(None))).all():
+        for one in session.exec(_signed().where(col(UrgentRelease.checked_at).is_(None))).all():
             vouched = {
                 organisation.id
                 for row in queries.attestations(session, one.account_id, one.stage)
@@ -151,13 +157,13 @@ class Settling:
         return ticked
 
     def of_account(self, session: Session, account_id: int) -> Sequence[UrgentRelease]:
-        """Urgent releases of an account, by stage."""
-        query = select(UrgentRelease).where(UrgentRelease.account_id == account_id)
-        return session.exec(query.order_by(col(UrgentRelease.stage))).all()
+        """Urgent releases of an account that were signed, by stage."""
+        query = _signed().where(UrgentRelease.account_id == account_id)
+        return session.exec(query.order_by(col(UrgentRelease.stage), col(UrgentRelease.asked_at))).all()
 
     def late(self, session: Session) -> Sequence[UrgentRelease]:
         """Urgent releases whose check is due and missing: the account is held until it comes."""
-        query = select(UrgentRelease).where(
+        query = _signed().where(
             col(UrgentRelease.checked_at).is_(None), UrgentRelease.check_by <= self._desk.clock.now()
         )
         return session.exec(query.order_by(col(UrgentRelease.check_by))).all()
@@ -178,3 +184,11 @@ class Settling:
         self.check(session)
         if any(one.account_id == account_id for one in self.late(session)):
             raise Problem("urgent_unchecked", account=account_id)
+
+
+def _signed() -> SelectOfScalar[UrgentRelease]:
+    """Urgent releases whose dispute is on the ledger; what was only prepared binds nobody."""
+    on_ledger = exists().where(
+        col(Dispute.account_id) == UrgentRelease.account_id, col(Dispute.reason) == UrgentRelease.reason
+    )
+    return select(UrgentRelease).where(on_ledger)
