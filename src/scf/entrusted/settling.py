@@ -163,10 +163,7 @@ class Settling:
 
     def late(self, session: Session) -> Sequence[UrgentRelease]:
         """Urgent releases whose check is due and missing: the account is held until it comes."""
-        query = _signed().where(
-            col(UrgentRelease.checked_at).is_(None), UrgentRelease.check_by <= self._desk.clock.now()
-        )
-        return session.exec(query.order_by(col(UrgentRelease.check_by))).all()
+        return late_urgent(session, self._desk.clock.now())
 
     def words(self, session: Session, one: UrgentRelease) -> Mapping[str, str]:
         """What an urgent release is, why, and by when it is checked."""
@@ -192,3 +189,9 @@ def _signed() -> SelectOfScalar[UrgentRelease]:
         col(Dispute.account_id) == UrgentRelease.account_id, col(Dispute.reason) == UrgentRelease.reason
     )
     return select(UrgentRelease).where(on_ledger)
+
+
+def late_urgent(session: Session, now: int) -> Sequence[UrgentRelease]:
+    """Signed urgent releases whose check was due by `now` and is missing, the oldest first."""
+    query = _signed().where(col(UrgentRelease.checked_at).is_(None), UrgentRelease.check_by <= now)
+    return session.exec(query.order_by(col(UrgentRelease.check_by))).all()

@@ -8,7 +8,7 @@ from dataclasses import dataclass
 from sqlmodel import Session, col, select
 
 from scf.entrusted.models import Dispute, EntrustedAccount, Stage, StatedWords
-from scf.entrusted.settling import UrgentRelease
+from scf.entrusted.settling import late_urgent
 from scf.holds.models import HoldOrder
 from scf.kernel.dates import next_day, to_unix
 from scf.kernel.money import format_money
@@ -187,8 +187,7 @@ def _exceptions(session: Session) -> Iterator[Hold]:
 
 def _urgent(session: Session, now: int) -> Iterator[Hold]:
     """Accounts that stand still because an urgent release was not checked in time."""
-    late = select(UrgentRelease).where(col(UrgentRelease.checked_at).is_(None), UrgentRelease.check_by <= now)
-    for one in session.exec(late.order_by(col(UrgentRelease.check_by))).all():
+    for one in late_urgent(session, now):
         account = session.get(EntrustedAccount, one.account_id)
         if account is None:
             continue

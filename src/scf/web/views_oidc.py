@@ -56,7 +56,7 @@ class Provider:
         answer = httpx.get(f"{self.issuer}/.well-known/openid-configuration", timeout=_TIMEOUT_SECONDS)
         answer.raise_for_status()
         found: dict[str, Any] = answer.json()
-        if str(found.get("issuer", "")).rstrip("/") != self.issuer:
+        if not isinstance(found, dict) or str(found.get("issuer", "")).rstrip("/") != self.issuer:
             raise Problem("oidc_refused", reason="issuer")
         return found
 
@@ -102,17 +102,21 @@ def leave_for_provider(request: Request, pages: PagesDoor, next: str = "/") -> R
 
 
 @router.get("/sign-in/oidc/back")
-def back_from_provider(request: Request, pages: PagesDoor, code: str = "", state: str = "") -> Response:
+def back_from_provider(
+    request: Request, pages: PagesDoor, code: str = "", state: str = "", error: str = ""
+) -> Response:
     """Back from the provider: its answer is checked before anybody is let in."""
     pages.admit(request, "enter")
     provider = _provider()
     kept = pages.sessions.open(request.cookies.get(_COOKIE), seconds=_SECONDS)
-    if kept is None or not state or not secrets.compare_digest(state, str(kept["state"])):
+    if kept is None or not state or not secrets.compare_digest(state.encode(), str(kept["state"]).encode()):
         raise Problem("oidc_refused", reason="state")
+    if error or not code:
+        raise Problem("oidc_refused", reason="no code")
     try:
         claims = _claims(provider, _redirect(request, pages), code, kept)
-    except (httpx.HTTPError, AuthlibBaseError, JoseError, KeyError, ValueError) as error:
-        raise Problem("oidc_refused", reason=type(error).__name__) from error
+    except (httpx.HTTPError, AuthlibBaseError, JoseError, KeyError, TypeError, ValueError) as fault:
+        raise Problem("oidc_refused", reason=type(fault).__name__) from fault
     person = _recognise(pages, provider, claims)
     answer = RedirectResponse(own_path(str(kept["next"])), status_code=303)
     welcome(pages, request, answer, person, "oidc")
