@@ -24,7 +24,7 @@ def test_a_trade_that_agrees_is_matched_and_raises_nothing(desk: Desk) -> None:
     assert desk.reason("PO-7") == "MATCHED"
     assert desk.codes() == []
     match = desk.do(lambda s: service.matches(s, "PO-7"))[-1]
-    assert (match.rule_id, match.rule_version, match.confidence) == ("order-goods-invoice-money", 1, 1000)
+    assert (match.rule_id, match.rule_version, match.confidence) == ("order-goods-invoice-money", 2, 1000)
     assert match.evidence_ids == ("e" * 64,)
 
 

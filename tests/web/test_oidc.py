@@ -19,17 +19,9 @@ from joserfc.jwk import RSAKey
 from tests.api.conftest import As
 from tests.api.installation import PINE, Installation
 
-from scf.api.limits import Doorkeeper
-
 CLIENT = "scf-of-pine"
 KEY = RSAKey.generate_key(2048, parameters={"kid": "one", "use": "sig"}, private=True)
 OTHER = RSAKey.generate_key(2048, parameters={"kid": "one", "use": "sig"}, private=True)
-
-
-@pytest.fixture(autouse=True)
-def no_hurry(monkeypatch: pytest.MonkeyPatch) -> None:
-    """How often one may knock is tested elsewhere."""
-    monkeypatch.setattr(Doorkeeper, "admit", lambda *_: None)
 
 
 @dataclass
