@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import json
 import os
-import secrets
 from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -45,7 +44,7 @@ from scf.parties.approvals import Approvals
 from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.changes import Changes
 from scf.parties.delegating import delegation_change
-from scf.parties.keys import KeyPair, KeyRing, demo_key
+from scf.parties.keys import KeyPair, KeyRing, demo_key, own_secret
 from scf.parties.onboarding import Onboarding
 from scf.parties.service import Parties
 from scf.parties.two_people import TwoPeople, amounts_of
@@ -161,7 +160,7 @@ class App:
         judge = ActJudge(self.rulebook, self.parties, clock, ruleset=settings.ruleset)
         judge.checks.append(self.programmes.check)
         judge.reservations.append(self.programmes.reserve)
-        self.receivables = Receivables(self.desk, self.parties, judge, _consortium_key(settings.data))
+        self.receivables = Receivables(self.desk, self.parties, judge, own_secret(settings.data, "consortium"))
         self.invitations = Invitations(self.desk, self.parties, self.receivables)
         self.entrusted = EntrustedAccounts(self.desk, self.parties)
         self.settling = Settling(self.desk, self.parties, self.entrusted)
@@ -406,15 +405,3 @@ def _relayer_key(settings: Settings) -> KeyPair:
     if settings.demo:
         return demo_key("relayer")
     return KeyRing(settings.data / "keys", settings.passphrase).get("relayer")
-
-
-def _consortium_key(data: Path) -> bytes:
-    """Key of the invoice fingerprints: made once, kept in a file of its own, never in the database."""
-    path = data / "keys" / "consortium.key"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(".part")
-        temporary.write_text(secrets.token_hex(32), encoding="ascii")
-        temporary.chmod(0o600)
-        temporary.rename(path)
-    return bytes.fromhex(path.read_text(encoding="ascii"))

@@ -22,6 +22,7 @@ from starlette.responses import Response
 from scf.api.models import ApiToken
 from scf.app import App
 from scf.kernel.problems import Problem
+from scf.parties.keys import own_secret
 from scf.parties.models import Member, Seat
 from scf.parties.service import Role
 
@@ -99,7 +100,7 @@ class Sessions:
     """Makes and reads session cookies, signed with a key of this installation."""
 
     def __init__(self, folder: Path) -> None:
-        self._key = _session_key(folder)
+        self._key = own_secret(folder, "session")
 
     def seal(self, content: Mapping[str, object]) -> str:
         """`content` with the time it was sealed, signed."""
@@ -243,15 +244,3 @@ def same_origin(request: Request) -> None:
 
 def _digest(secret: str) -> str:
     return hashlib.sha256(secret.encode()).hexdigest()
-
-
-def _session_key(folder: Path) -> bytes:
-    """Made once, kept in a file of its own, never in the database."""
-    path = folder / "keys" / "session.key"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(".part")
-        temporary.write_text(secrets.token_hex(32), encoding="ascii")
-        temporary.chmod(0o600)
-        temporary.rename(path)
-    return bytes.fromhex(path.read_text(encoding="ascii"))

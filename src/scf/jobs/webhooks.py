@@ -11,7 +11,6 @@ import base64
 import hashlib
 import hmac
 import json
-import secrets
 from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -31,6 +30,7 @@ from scf.kernel.clock import Clock
 from scf.kernel.dates import from_unix
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
+from scf.parties.keys import own_secret
 from scf.store import outbox
 from scf.store.engine import BIG
 from scf.store.outbox import Message, OutboxRow
@@ -227,7 +227,7 @@ class Webhooks:
         return row
 
     def _secret(self, webhook_id: str) -> str:
-        digest = hmac.new(_key(self._folder), webhook_id.encode(), hashlib.sha256).digest()
+        digest = hmac.new(own_secret(self._folder, "webhook"), webhook_id.encode(), hashlib.sha256).digest()
         return "whsec_" + base64.b64encode(digest).decode()
 
 
@@ -254,15 +254,3 @@ def _state(row: OutboxRow) -> str:
 def _moment(seconds: int) -> str:
     moment: datetime = from_unix(seconds)
     return moment.strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _key(folder: Path) -> bytes:
-    """Made once, kept in a file of its own, never in the database."""
-    path = folder / "keys" / "webhook.key"
-    if not path.is_file():
-        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
-        temporary = path.with_suffix(".part")
-        temporary.write_text(secrets.token_hex(32), encoding="ascii")
-        temporary.chmod(0o600)
-        temporary.rename(path)
-    return bytes.fromhex(path.read_text(encoding="ascii"))

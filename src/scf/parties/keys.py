@@ -108,3 +108,19 @@ class KeyRing:
         if not _NAME.fullmatch(name) or not path.is_file():
             raise Problem("unknown_key", name=name)
         return path
+
+
+def own_secret(data: Path, name: str) -> bytes:
+    """32 random bytes for one purpose of this installation: made once, kept in a file, never in the database.
+
+    The file is `keys/NAME.key` below `data`, readable by the service's own user alone.
+    """
+    path = data / "keys" / f"{name}.key"
+    if not path.is_file():
+        path.parent.mkdir(parents=True, exist_ok=True, mode=0o700)
+        temporary = path.with_suffix(".part")
+        temporary.unlink(missing_ok=True)
+        temporary.touch(mode=0o600)
+        temporary.write_text(secrets.token_hex(32), encoding="ascii")
+        temporary.rename(path)
+    return bytes.fromhex(path.read_text(encoding="ascii"))
