@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import warnings
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from functools import cache
 
 import pytest
@@ -25,13 +25,19 @@ def server() -> FastAPI:
     return create_server(installation().app, reading_speed=1e9)
 
 
-@pytest.fixture(scope="session")
-def demo() -> Installation:
-    """The installation all tests of the faces share; tests that change it leave what others look at as it was."""
-    return installation()
+@pytest.fixture(scope="module")
+def demo() -> Iterator[Installation]:
+    """An installation of the file's own: what one file's tests change, no other file's tests see."""
+    installation.cache_clear()
+    server.cache_clear()
+    made = installation()
+    yield made
+    made.app.close()
+    installation.cache_clear()
+    server.cache_clear()
 
 
-@pytest.fixture(scope="session")
+@pytest.fixture(scope="module")
 def act_as(demo: Installation) -> As:
     """A client signed in as a seat of the cast; without arguments, nobody."""
 
