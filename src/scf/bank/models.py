@@ -14,6 +14,9 @@ from sqlmodel import Field, SQLModel
 
 from scf.store.engine import BIG
 
+REPAYMENT = "repayment"
+"""Purpose of the accounts on which obligors pay what is due."""
+
 
 class InstructionState(StrEnum):
     """How far a payment has come. Only a bank line makes it executed."""
@@ -38,7 +41,7 @@ class BankAccount(SQLModel, table=True):
     currency: str = Field(max_length=3)
     holder: str = Field(max_length=140, description="Name on the account")
     owner: str | None = Field(default=None, index=True, max_length=64, description="Member or programme it serves")
-    purpose: str = Field(max_length=20, description="current, collection or entrusted")
+    purpose: str = Field(max_length=20, description="current, repayment or entrusted")
     lock_reference: str | None = Field(default=None, max_length=35)
     opened_at: int = Field(sa_type=BIG)
     locked_at: int | None = Field(default=None, sa_type=BIG)

@@ -9,15 +9,15 @@ from pathlib import Path
 from sqlmodel import Session, select
 
 from scf.bank.gateway import FolderGateway, Gateway, SimulatedGateway
-from scf.bank.models import BankAccount
+from scf.bank.models import REPAYMENT, BankAccount
 from scf.bank.simulator import SimulatedBank
 from scf.kernel.clock import Clock
 from scf.kernel.problems import Problem
 from scf.store.engine import open_engine
 
 _BIC = re.compile(r"[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?")
-REPAYMENT = "repayment"
-"""Purpose of the accounts on which obligors pay what is due."""
+
+__all__ = ["REPAYMENT", "exchange_all", "gateways_from", "repayment_accounts", "simulated"]
 
 
 def gateways_from(text: str) -> list[Gateway]:

@@ -4,19 +4,22 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Sequence
 from datetime import date, timedelta
-from typing import Any
+from typing import Annotated, Any
 
 import sqlalchemy as sa
-from fastapi import APIRouter, Request
+from fastapi import APIRouter, Query, Request
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
+from scf.api.access import Caller
 from scf.api.shapes import amount
-from scf.financing.collecting import creditor_reference, payment_id
+from scf.financing.collecting import creditor_reference
+from scf.financing.paying import due_until, payer_accounts, payment_file, references
 from scf.kernel.clock import today
 from scf.kernel.dates import day_of
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money, format_plain
+from scf.kernel.problems import Problem
 from scf.parties.service import Role
 from scf.receivables.models import Financing, Note, NoteState, Receivable, ReceivableState
 from scf.web.doors import PagesDoor, Signed
@@ -36,19 +39,28 @@ _MOST = 2_000
 @router.get("/payables")
 def payables(request: Request, pages: PagesDoor, caller: Signed) -> Response:
     """What falls due week by week, this week first, and to whom it goes now."""
+    return _payables_page(request, pages, caller, None)
+
+
+def _payables_page(request: Request, pages: Pages, caller: Caller, problem: Problem | None) -> Response:
     caller.require(Role.OBLIGOR)
     language, now = pages.language(request), today(pages.app.clock)
-    with pages.app.reading() as session:
-        rows = _due(pages, session, account_of(pages.app, session, caller))
     monday = now - timedelta(days=now.weekday())
     sunday = monday + timedelta(days=6)
+    with pages.app.reading() as session:
+        obligor = account_of(pages.app, session, caller)
+        rows = _due(pages, session, obligor)
+        code = rows[0]["currency"] if rows else "CNY"
+        order = _order(pages, session, obligor, code, sunday)
     soon = [row for row in rows if row["due"] <= sunday]
-    code = rows[0]["currency"] if rows else "CNY"
     picture = _weeks(rows, code, now, monday, language)
     return pages.render(
         request,
         "payables.html",
         caller,
+        status=problem.status if problem else 200,
+        order=order,
+        problem=problem,
         soon=soon,
         later=[row for row in rows if row["due"] > sunday],
         totals=_totals(soon),
@@ -70,6 +82,43 @@ def payables_csv(pages: PagesDoor, caller: Signed) -> Response:
     fields = ("currency", "id", "creditor", "end_to_end", "rf")
     cells = ((row["due"], format_plain(row["minor"], row["currency"]), *(row[name] for name in fields)) for row in rows)
     return csv_answer("payables", header, cells)
+
+
+@router.get("/payables.xml")
+def payables_order(
+    request: Request,
+    pages: PagesDoor,
+    caller: Signed,
+    until: Annotated[date | None, Query()] = None,
+    account: str = "",
+    currency: Annotated[str, Query(pattern="^[A-Z]{3}$")] = "CNY",
+) -> Response:
+    """What is due up to a day (this week when none is named) as a payment order for our bank (pain.001.001.09)."""
+    caller.require(Role.OBLIGOR)
+    app = pages.app
+    now = today(app.clock)
+    day = until or now + timedelta(days=6 - now.weekday())
+    try:
+        with app.reading() as session:
+            obligor = account_of(app, session, caller)
+            number = account
+            if not number:
+                own = payer_accounts(session, app.parties, obligor, currency)
+                number = own[0].number if own else ""
+            made = payment_file(
+                session,
+                app.parties,
+                obligor,
+                currency,
+                day,
+                number,
+                clock=app.clock,
+                calendar=app.maturity.calendar,
+            )
+    except Problem as problem:
+        return _payables_page(request, pages, caller, problem)
+    headers = {"Content-Disposition": f'attachment; filename="pain.001-{made.message_id}.xml"'}
+    return Response(made.raw, media_type="application/xml", headers=headers)
 
 
 @router.get("/chain")
@@ -154,6 +203,7 @@ def _due(pages: Pages, session: Session, obligor: str) -> list[dict[str, Any]]:
     ).all()
     held = _held(session, [row.id for row in rows])
     names = pages.app.parties.names(session)
+    known = references(session, [row.id for row in rows])
     shown = []
     for row in rows:
         parts = held.get(row.id, {})
@@ -174,11 +224,26 @@ def _due(pages: Pages, session: Session, obligor: str) -> list[dict[str, Any]]:
                 "others_minor": others,
                 "holders": sum(1 for who, minor in parts.items() if who != row.creditor and minor),
                 "offered": row.state == ReceivableState.OFFERED,
-                "end_to_end": payment_id(row.id),
+                "end_to_end": known[row.id],
                 "rf": creditor_reference(row.id),
             }
         )
     return shown
+
+
+def _order(pages: Pages, session: Session, obligor: str, code: str, until: date) -> dict[str, Any]:
+    """What a payment order up to a day would pay, and from which accounts it can be."""
+    app = pages.app
+    found = due_until(session, app.parties, obligor, code, until, clock=app.clock, calendar=app.maturity.calendar)
+    return {
+        "until": until,
+        "currency": code,
+        "count": len(found),
+        "total": amount(sum(one.amount_minor for one in found), code),
+        "interest_minor": sum(one.interest_minor for one in found),
+        "interest": amount(sum(one.interest_minor for one in found), code),
+        "accounts": payer_accounts(session, app.parties, obligor, code),
+    }
 
 
 def _held(session: Session, ids: Sequence[int]) -> dict[int, dict[str, int]]:

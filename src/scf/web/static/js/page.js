@@ -14,7 +14,8 @@ for (const form of document.querySelectorAll("form[data-gate]")) {
 
 // One press is one press: what is being sent is not sent again.
 for (const form of document.querySelectorAll("form")) {
-  form.addEventListener("submit", () => {
+  form.addEventListener("submit", (event) => {
+    if ((event.submitter || form).closest("[data-download]")) return; // a file comes, the page stays
     for (const button of form.querySelectorAll("button")) {
       button.setAttribute("aria-busy", "true");
       setTimeout(() => { button.disabled = true; }, 0);
