@@ -21,7 +21,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass, replace
+from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
@@ -63,7 +63,7 @@ class Repeated:
         self.contracts: Contracts = programme.contracts
         logs = ledger.logs(0, ledger.head().number)
         decoded = [log for log in logs if self.contracts.decode(log) is not None]
-        self.opening = [replace(log, log_index=position) for position, log in enumerate(decoded)]
+        self.opening = [log._replace(log_index=position) for position, log in enumerate(decoded)]
         copies = [self._receivable(programme, f"COPY-{number}") for number in (1, 2)]
         self.template, other = copies
         self._words = [self._varying(mine, its) for mine, its in zip(self.template, other, strict=True)]
@@ -106,7 +106,7 @@ class Repeated:
         for number in range(first, last + 1):
             header = self.header(number)
             for log in self.opening if number == 0 else self._copy(number):
-                event = self.contracts.decode(replace(log, block_number=number, block_hash=header.hash))
+                event = self.contracts.decode(log._replace(block_number=number, block_hash=header.hash))
                 if event is not None:
                     yield event
 
@@ -126,8 +126,7 @@ class Repeated:
             data = bytearray(log.data)
             for at in words:
                 data[at : at + 32] = other(log.data[at : at + 32])
-            yield replace(
-                log,
+            yield log._replace(
                 topics=tuple(other(topic) if at in topics else topic for at, topic in enumerate(log.topics)),
                 data=bytes(data),
                 log_index=position,

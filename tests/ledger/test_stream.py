@@ -97,7 +97,7 @@ class _Fork:
     def logs(self, first: int, last: int, addresses: Collection[str] | None = None) -> Iterator[Log]:
         for log in self.inner.logs(first, last, addresses):
             if log.block_number < self.fork or log.block_number % 3:
-                yield replace(log, block_hash=self._other(log.block_number, log.block_hash))
+                yield log._replace(block_hash=self._other(log.block_number, log.block_hash))
 
 
 @pytest.mark.parametrize("remembers", [True, False])

@@ -6,6 +6,7 @@ Hashes, ids and raw data are `bytes`; addresses are EIP-55 checksummed text; tim
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import NamedTuple
 
 
 @dataclass(frozen=True, slots=True)
@@ -18,9 +19,11 @@ class Call:
     function: str
 
 
-@dataclass(frozen=True, slots=True)
-class Log:
-    """One log of a mined transaction. `log_index` counts within the block, as nodes count it."""
+class Log(NamedTuple):
+    """One log of a mined transaction. `log_index` counts within the block, as nodes count it.
+
+    A named tuple, because a million of them are made when the books are rebuilt: a third of a frozen dataclass's time.
+    """
 
     address: str
     topics: tuple[bytes, ...]

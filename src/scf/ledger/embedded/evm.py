@@ -54,6 +54,11 @@ class NodeStore(BaseDB):
             raise KeyError(key)
         return body
 
+    def node(self, key: bytes) -> bytes:
+        """A node or code that must be there. Raises Problem `ledger_file_corrupt`."""
+        body = self.new.get(key)
+        return self.reader.need(key) if body is None else body
+
     def __setitem__(self, key: bytes, value: bytes) -> None:
         self.new[key] = value
 

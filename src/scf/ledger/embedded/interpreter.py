@@ -25,6 +25,7 @@ from eth.vm.stack import Stack
 from eth_typing import Address
 from eth_utils.logging import get_extended_debug_logger
 
+from scf.ledger.embedded.accounts import Accounts
 from scf.ledger.embedded.plain import PLAIN_OPERATIONS
 from scf.ledger.hashing import keccak
 from scf.ledger.signing import recover_precompile
@@ -197,7 +198,7 @@ def _run(computation: Any, code: bytes, data: bytes) -> None:
     meter = computation._gas_meter
     opcodes = computation.opcodes
     stream = computation.code
-    state, address = computation.state, computation.msg.storage_address
+    state, address = computation.state._account_db, computation.msg.storage_address
     push, pop = stack.append, stack.pop
     gas: int = meter.gas_remaining
     at = 0
@@ -314,6 +315,7 @@ class FastState(ParisState):
 
     computation_class = FastComputation
     transaction_executor_class = FastExecutor
+    account_db_class = Accounts
     logger = get_extended_debug_logger("scf.ledger.embedded")
 
     def delta_balance(self, address: Address, delta: int) -> None:

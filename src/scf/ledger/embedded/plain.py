@@ -72,6 +72,11 @@ def _not(stack: list[int]) -> None:
     stack[-1] ^= _MAX
 
 
+def _byte(stack: list[int]) -> None:
+    place = stack.pop()
+    stack[-1] = stack[-1] >> 8 * (31 - place) & 0xFF if place < 32 else 0
+
+
 def _shl(stack: list[int]) -> None:
     shift = stack.pop()
     stack[-1] = (stack[-1] << shift) & _MAX if shift < 256 else 0
@@ -98,6 +103,7 @@ PLAIN_OPERATIONS: dict[int, tuple[Plain, int, int]] = {
     0x17: (_or, 3, -1),
     0x18: (_xor, 3, -1),
     0x19: (_not, 3, 0),
+    0x1A: (_byte, 3, -1),
     0x1B: (_shl, 3, -1),
     0x1C: (_shr, 3, -1),
 }

@@ -11,15 +11,16 @@ from typing import Any
 
 from scf.kernel.problems import Problem
 from scf.ledger.embedded.evm import read_header
-from scf.ledger.embedded.store import Connection, clear_sentences
+from scf.ledger.embedded.store import PLACES, Connection, clear_sentences
 from scf.ledger.signing import canonical, checksum
 from scf.ledger.types import Block, Header, Log, Receipt
 
 _PAGE = 5_000
 _LOG_COLUMNS = (
-    "SELECT l.block, l.position, l.tx, l.address, l.topics, l.data, t.hash, b.hash, b.timestamp FROM log l "
-    "JOIN tx t ON t.block = l.block AND t.position = l.tx JOIN block b ON b.number = l.block "
+    "SELECT l.address, l.topics, l.data, l.block, b.hash, t.hash, l.tx, l.position, b.timestamp FROM log l "
+    f"JOIN tx t INDEXED BY {PLACES} ON t.block = l.block AND t.position = l.tx JOIN block b ON b.number = l.block "
 )
+"""In the order of a `Log`. The index holds the hashes alone; the table holds whole transactions and receipts."""
 
 
 class Reader:
@@ -111,9 +112,9 @@ class Reader:
             rows = self._rows(
                 _LOG_COLUMNS + "WHERE l.block = ? AND l.tx BETWEEN ? AND ? ORDER BY l.position", (block, low, high)
             )
-            for row in rows:
-                if row[2] in positions:
-                    found.setdefault((block, row[2]), []).append(_log(row))
+            for log in _logs(rows):
+                if log.transaction_index in positions:
+                    found.setdefault((block, log.transaction_index), []).append(log)
         return found
 
     def logs(self, first: int, last: int, addresses: Collection[str] | None = None) -> Iterator[Log]:
@@ -131,11 +132,10 @@ class Reader:
                 + f"ORDER BY l.block, l.position LIMIT {_PAGE}",
                 (block, position, last, *(chosen or ())),
             )
-            for row in rows:
-                yield _log(row)
+            yield from _logs(rows)
             if len(rows) < _PAGE:
                 return
-            block, position = rows[-1][0], rows[-1][1]
+            block, position = rows[-1][3], rows[-1][7]
 
     def backup(self, target: str | Path) -> None:
         """Copy the file with SQLite's online backup; a block committed meanwhile is in it whole or not at all."""
@@ -162,16 +162,8 @@ class Reader:
             return self._connection.rows(query, arguments)
 
 
-def _log(row: tuple[Any, ...]) -> Log:
-    topics = row[4]
-    return Log(
-        checksum(row[3]),
-        tuple(topics[at : at + 32] for at in range(0, len(topics), 32)),
-        row[5],
-        row[0],
-        row[7],
-        row[6],
-        row[2],
-        row[1],
-        row[8],
-    )
+def _logs(rows: list[tuple[Any, ...]]) -> Iterator[Log]:
+    for address, topics, *rest in rows:
+        size = len(topics)
+        split = (topics,) if size == 32 else tuple([topics[at : at + 32] for at in range(0, size, 32)])
+        yield Log._make((checksum(address), split, *rest))

@@ -13,7 +13,9 @@ from scf.kernel.problems import Problem
 from scf.ledger.hashing import keccak
 
 SCHEMA_VERSION = 1
-_SCHEMA = """
+PLACES = "tx_place"
+"""Index of the transactions' hashes by place, so that reading logs does not read what made them."""
+_SCHEMA = f"""
 CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS node(hash BLOB PRIMARY KEY, body BLOB NOT NULL) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS block(number INTEGER PRIMARY KEY, hash BLOB NOT NULL UNIQUE, rlp BLOB NOT NULL,
@@ -23,6 +25,7 @@ CREATE TABLE IF NOT EXISTS tx(block INTEGER NOT NULL, position INTEGER NOT NULL,
   created TEXT, revert_data BLOB NOT NULL, PRIMARY KEY(block, position)) WITHOUT ROWID;
 CREATE TABLE IF NOT EXISTS log(block INTEGER NOT NULL, position INTEGER NOT NULL, tx INTEGER NOT NULL,
   address BLOB NOT NULL, topics BLOB NOT NULL, data BLOB NOT NULL, PRIMARY KEY(block, position)) WITHOUT ROWID;
+CREATE INDEX IF NOT EXISTS {PLACES} ON tx(block, position, hash);
 """
 
 Rows = Sequence[tuple[Any, ...]]
@@ -112,6 +115,13 @@ class NodeReader:
             if keccak(body) != key:
                 raise Problem("ledger_file_corrupt", path=self._connection.path, detail=f"state node {key.hex()}")
         self.remember(key, body)
+        return body
+
+    def need(self, key: bytes) -> bytes:
+        """The node. Raises Problem `ledger_file_corrupt` when it is not there or its bytes do not hash to its key."""
+        body = self.get(key)
+        if body is None:
+            raise Problem("ledger_file_corrupt", path=self._connection.path, detail=f"state node {key.hex()} is gone")
         return body
 
     def remember(self, key: bytes, body: bytes) -> None:
