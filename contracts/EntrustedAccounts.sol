@@ -97,6 +97,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         _requireAct(_goodWord(o.payer, 0).key(), structHash, o.deadline, payerSignature);
         _requireAct(_goodWord(o.beneficiary, 0).key(), structHash, o.deadline, beneficiarySignature);
         _checkOpening(o);
+        _requireOtherPeople(payerSignature, beneficiarySignature);
         accountId = ++_count;
         Account storage a = _accounts[accountId];
         a.payer = o.payer;
@@ -263,6 +264,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         _useAct(structHash);
         _requireAct(_keyOf(_accounts[accountId].payer), structHash, deadline, payerSignature);
         _requireAct(_keyOf(_accounts[accountId].beneficiary), structHash, deadline, beneficiarySignature);
+        _requireOtherPeople(payerSignature, beneficiarySignature);
         _resolve(accountId, stage, toRelease, toRefund, reason);
     }
 

@@ -104,9 +104,18 @@ contract Members is IMembers, SignedActs {
     }
 
     /// @inheritdoc IMembers
-    function setPayingBank(address obligor, address payingBank, bytes[] calldata signatures) external {
-        _requireAct(keccak256(abi.encode(SET_PAYING_BANK_TYPEHASH, obligor, payingBank, _quorumNonce)), signatures);
-        _obligor(obligor);
+    function setPayingBank(address obligor, address payingBank, bytes[] calldata signatures, bytes calldata consent)
+        external
+    {
+        bytes32 structHash = keccak256(abi.encode(SET_PAYING_BANK_TYPEHASH, obligor, payingBank, _quorumNonce));
+        _requireAct(structHash, signatures);
+        uint256 word = _obligor(obligor);
+        address inOffice = _payingBanks[obligor];
+        if (inOffice != address(0)) {
+            uint256 bank = _words[inOffice];
+            address key = bank.isGood() ? bank.key() : word.key();
+            _requireAct(key, structHash, type(uint40).max, consent);
+        }
         _payingBanks[obligor] = payingBank;
         emit PayingBankSet(obligor, payingBank);
     }
@@ -258,6 +267,9 @@ contract Members is IMembers, SignedActs {
             address signer = _signer(digest, signatures[i]);
             if (!_isOperator[signer]) revert Errors.Members_NotOperator(signer);
             if (signer <= last) revert Errors.Members_SignersNotSorted(last, signer);
+            for (uint256 j; j < i; ++j) {
+                _requireOtherPeople(_people(signatures[j]), _people(signatures[i]));
+            }
             last = signer;
         }
     }
@@ -281,6 +293,11 @@ contract Members is IMembers, SignedActs {
         }
     }
 
+    /// @dev The signatures of people in one operator's, without the address a contract account's begins with.
+    function _people(bytes calldata signature) private pure returns (bytes calldata) {
+        return signature.length == 65 ? signature : signature[20:];
+    }
+
     function _enrol(Enrolment calldata e) private {
         if (e.member == address(0) || e.key == address(0) || e.organisation == 0) {
             revert Errors.Members_ZeroField(e.member);
@@ -291,6 +308,10 @@ contract Members is IMembers, SignedActs {
         uint256 word = _words[e.member];
         if (word == 0) _takeKey(e.key, e.member);
         else if (word.key() != e.key) revert Errors.Members_KeyChangeNeedsRotation(e.member);
+        address inOffice = _payingBanks[e.member];
+        if (inOffice != address(0) && e.payingBank != inOffice) {
+            revert Errors.Members_PayingBankNeedsConsent(e.member);
+        }
         _limits[e.member] = e.limit;
         _payingBanks[e.member] = e.payingBank;
         _set(e.member, Roles.pack(e.key, e.organisation, e.roles, word.standing()));

@@ -34,4 +34,15 @@ abstract contract SignedActs is TypedDomain {
         }
         if (!SignatureChecker.isValidERC1271SignatureNow(key, digest, signature)) revert Errors.NotAuthorised(key);
     }
+
+    /// @dev No person's signature stands in both: where two parties sign the same message, owners whom their contract
+    /// accounts share must not be heard for the other side too. A valid signature can be written in one way only.
+    function _requireOtherPeople(bytes calldata one, bytes calldata other) internal pure {
+        for (uint256 i; i + 65 <= one.length; i += 65) {
+            bytes32 person = keccak256(one[i:i + 65]);
+            for (uint256 j; j + 65 <= other.length; j += 65) {
+                if (keccak256(other[j:j + 65]) == person) revert Errors.SignatureCountedTwice();
+            }
+        }
+    }
 }

@@ -51,8 +51,11 @@ interface IMembers {
     function setStanding(address member, uint8 standing, bytes32 reason, bytes[] calldata signatures) external;
     /// @notice Operators set the ceiling of an obligor's unpaid debt; a lower one stops new issues only.
     function setLimit(address obligor, uint64 limit, bytes[] calldata signatures) external;
-    /// @notice Operators name the member whose signature alone can say that this obligor paid.
-    function setPayingBank(address obligor, address payingBank, bytes[] calldata signatures) external;
+    /// @notice Operators name the member whose signature alone can say that this obligor paid. A bank in office is
+    /// replaced with its own consent over the same message; with the obligor's where that bank is suspended or
+    /// blacklisted: holders took the debt trusting that bank, so the operators alone cannot choose another.
+    function setPayingBank(address obligor, address payingBank, bytes[] calldata signatures, bytes calldata consent)
+        external;
     /// @notice Operators stop new issues, passes and financing of an obligor's debts; settlement goes on.
     function halt(address obligor, bytes32 reason, bytes[] calldata signatures) external;
     /// @notice Operators lift a halt, once no receivable reported overdue is unpaid.

@@ -8,6 +8,7 @@ library Errors {
     error NotAuthorised(address key);
     error OnlyMembers(address caller);
     error AlreadyUsed(bytes32 what);
+    error SignatureCountedTwice();
     /// @notice Name taken from ERC-7943: the account is unknown, suspended, blacklisted or lacks the role.
     error ERC7943CannotTransact(address account);
 
@@ -18,6 +19,7 @@ library Errors {
     error Members_KeyChangeNeedsRotation(address member);
     error Members_UnknownRoles(uint32 roles);
     error Members_NotObligor(address member);
+    error Members_PayingBankNeedsConsent(address obligor);
     error Members_StandingNotAllowed(uint8 standing);
     error Members_NotHalted(address obligor);
     error Members_StillOverdue(address obligor, uint256 receivables);

@@ -59,14 +59,16 @@ FILES = (
 )
 TESTS = {
     "Receivables.sol": ("test_receivables.py", "test_attacks.py", "test_attack_orders.py", "test_wrong_key.py"),
-    "EntrustedAccounts.sol": ("test_entrusted.py", "test_attack_orders.py", "test_wrong_key.py"),
-    "Members.sol": ("test_members.py", "test_receivables.py", "test_wrong_key.py"),
+    "EntrustedAccounts.sol": (
+        "test_entrusted.py", "test_attack_orders.py", "test_attack_authority.py", "test_wrong_key.py",
+    ),
+    "Members.sol": ("test_members.py", "test_attack_authority.py", "test_receivables.py", "test_wrong_key.py"),
     "EvidenceLog.sol": ("test_members.py", "test_attack_orders.py"),
-    "QuorumAccount.sol": ("test_members.py",),
-}
+    "QuorumAccount.sol": ("test_members.py", "test_attack_authority.py"),
+}  # fmt: skip
 ALL_TESTS = (
     "test_receivables.py", "test_entrusted.py", "test_members.py", "test_attacks.py", "test_attack_orders.py",
-    "test_wrong_key.py",
+    "test_attack_authority.py", "test_wrong_key.py",
 )  # fmt: skip
 KEPT = ROOT / "build" / "mutation"
 PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]

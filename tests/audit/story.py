@@ -264,9 +264,8 @@ def refused(world: World) -> None:
 def administer(world: World) -> None:
     core, s2 = world.addresses["core"], world.addresses["s2"]
     world.quorum_act("Members", "setLimit", "SetLimit", {"obligor": core, "limit": 2 * 10**9})
-    world.quorum_act(
-        "Members", "setPayingBank", "SetPayingBank", {"obligor": core, "payingBank": world.addresses["bank"]}
-    )
+    appointed = {"obligor": core, "payingBank": world.addresses["bank"]}
+    world.quorum_act("Members", "setPayingBank", "SetPayingBank", appointed, consent="bank")
     world.quorum_act(
         "Members", "setStanding", "SetStanding", {"member": s2, "standing": 1, "reason": tag("late papers")}
     )

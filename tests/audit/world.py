@@ -70,11 +70,14 @@ class World:
         digest = intents.digest(self.contracts, contract, intent, message)
         return b"".join(intents.quorum_digest(self.keys[who], digest))
 
-    def quorum_act(self, contract: str, function: str, intent: str, message: dict[str, Any]) -> list[Event]:
+    def quorum_act(
+        self, contract: str, function: str, intent: str, message: dict[str, Any], consent: str = ""
+    ) -> list[Event]:
         handle = self.contracts.handle(contract)
         nonce = handle.read(self.ledger, "quorumNonce")
         signatures = intents.quorum(OPERATORS[:2], self.contracts, contract, intent, {**message, "nonce": nonce})
-        return self.send(handle.call(function, *message.values(), signatures))
+        agreed = [self.sign(contract, intent, {**message, "nonce": nonce}, consent)] if consent else []
+        return self.send(handle.call(function, *message.values(), signatures, *agreed))
 
     def act(self, contract: str, function: str, intent: str, message: dict[str, Any], who: str) -> list[Event]:
         """An act whose arguments are its message and one signature."""

@@ -148,11 +148,12 @@ def test_standing_and_halt_are_separate(world: World) -> None:
         world.standing("a stranger", 1)
     for function, primary, extra in (
         ("setLimit", "SetLimit", 1),
-        ("setPayingBank", "SetPayingBank", member("bank")),
         ("halt", "Halt", tag(1)),
     ):
         with refused("Members_NotObligor"):
             world.quorum("Members", function, primary, (member("supplier 1"), extra))
+    with refused("Members_NotObligor"):
+        world.appoint("supplier 1", "bank")
     with refused("Members_UnknownMember"):
         world.quorum("Members", "cure", "Cure", (member("a stranger"), tag(1)))
 
@@ -161,7 +162,7 @@ def test_a_limit_change_keeps_what_is_used(world: World) -> None:
     world.issue(face=700)
     world.quorum("Members", "setLimit", "SetLimit", (member("core"), 900))
     assert world.see("Receivables", "exposureOf", member("core")) == (900, 700)
-    world.quorum("Members", "setPayingBank", "SetPayingBank", (member("core"), member("other bank")))
+    world.appoint("core", "other bank")
     assert world.see("Members", "payingBankOf", member("core")).lower() == member("other bank").lower()
 
 

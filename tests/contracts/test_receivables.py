@@ -721,7 +721,7 @@ def test_what_a_payment_may_say(world: World) -> None:
 
 def test_the_obligors_own_bank_house_cannot_attest(world: World) -> None:
     world.enrol_many([("tame bank", 10, 8)])
-    world.quorum("Members", "setPayingBank", "SetPayingBank", (member("core"), member("tame bank")))
+    world.appoint("core", "tame bank")
     root = world.accepted()
     with refused("Receivables_NotIndependent"):
         world.pay(root >> 192, FACE, by="tame bank")

@@ -169,6 +169,15 @@ class World:
         signatures = [signing.sign(n, digest) for n in sorted(signers, key=lambda n: signing.address(n).lower())]
         return self.do(contract, function, *values, signatures)
 
+    def appoint(self, obligor: str, bank: str, consent: str | None = "bank") -> Outcome:
+        """The operators name another paying bank; `consent` signs the same message, None gives no signature."""
+        nonce = self.see("Members", "quorumNonce")
+        values = (member(obligor), member(bank))
+        digest = self.digest("Members", "SetPayingBank", (*values, nonce))
+        signatures = [signing.sign(n, digest) for n in sorted(OPERATORS[:2], key=lambda n: signing.address(n).lower())]
+        agreed = b"" if consent is None else signing.sign(consent, digest)
+        return self.do("Members", "setPayingBank", *values, signatures, agreed)
+
     def warp(self, timestamp: int) -> None:
         self.chain.warp(timestamp)
 

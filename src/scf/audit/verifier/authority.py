@@ -41,6 +41,11 @@ class QuorumAccount:
         return True
 
 
+def people(signature: bytes) -> list[bytes]:
+    """The signatures of people that a signature is made of; none may stand for two parties of one act."""
+    return [signature[at : at + 65] for at in range(0, len(signature) - 64, 65)]
+
+
 def constructor_tail(operators: list[bytes], threshold: int) -> bytes:
     """ABI encoding of (address[], uint8), the arguments of `Members` and of a quorum account."""
     words = [(64).to_bytes(32, "big"), threshold.to_bytes(32, "big"), len(operators).to_bytes(32, "big")]
@@ -110,7 +115,8 @@ class Authority:
             if signer is None or signer <= last or signer not in register.operators:
                 return False
             last = signer
-        return True
+        heard = [part for signature in signatures for part in people(signature[20:] if len(signature) > 65 else signature)]
+        return len(heard) == len(set(heard))
 
     def _operator(self, signed: bytes, signature: bytes) -> bytes | None:
         """Signer of one operator's signature: 65 bytes, or the address of an ERC-1271 account and its signature."""

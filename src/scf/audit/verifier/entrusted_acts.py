@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Any
 
 from .acts import Act, Context, Expected, Steps
+from .authority import people
 from .entrusted_book import APPROVES, ATTESTS, check_opening
 from .interface import INTENTS
 
@@ -28,12 +29,20 @@ def _once(context: Context, intent: str, values: Mapping[str, Any]) -> None:
     used.add(signed)
 
 
+def _different_people(context: Context) -> None:
+    """Nobody's signature counts for both sides."""
+    sides = [people(context.args[name]) for name in ("payerSignature", "beneficiarySignature")]
+    for twice in set(sides[0]) & set(sides[1]):
+        context.register.report.check("signatures").fail("counted_twice", context.record, "other people", twice)
+
+
 def open_account(context: Context) -> Steps:
     """Payer and beneficiary open an account."""
     register, opening = context.register, context.args["opening"]
     _once(context, "Opening", opening)
     for who, signature in (("payer", "payerSignature"), ("beneficiary", "beneficiarySignature")):
         context.signed("Opening", opening, register.key_of(opening[who]), context.args[signature], who)
+    _different_people(context)
     account_id = len(register.accounts) + 1
     amount = sum(stage["amount"] for stage in opening["stages"])
     names = ("payer", "beneficiary", "bank", "currency", "account", "purpose", "consent")
@@ -76,6 +85,7 @@ def resolve(context: Context) -> Steps:
     context.signed(
         "Resolve", values, register.key_of(account.beneficiary), context.args["beneficiarySignature"], "beneficiary"
     )
+    _different_people(context)
     yield Expected("DisputeResolved", _said(values))
 
 

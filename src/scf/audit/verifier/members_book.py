@@ -43,6 +43,8 @@ def _enrol(register: Register, event: Event) -> None:
         register.keys[args["key"]] = args["member"]
     elif known.key != args["key"]:
         check.fail("key_changed", event.record, known.key, args["key"])
+    elif known.paying_bank not in (ZERO, args["payingBank"]):
+        check.fail("paying_bank_changed", event.record, address_text(known.paying_bank), args["payingBank"])
     register.members[args["member"]] = Member(
         address=args["member"],
         key=args["key"],
@@ -131,9 +133,16 @@ def set_limit(context: Context) -> Steps:
 
 
 def set_paying_bank(context: Context) -> Steps:
-    """Name the bank that attests an obligor's payments."""
-    context.quorum("SetPayingBank", _plain(context.args))
-    yield Expected("PayingBankSet", _plain(context.args))
+    """Name the bank that attests an obligor's payments; one in office agrees, or the obligor where it is stopped."""
+    register, args = context.register, {name: context.args[name] for name in ("obligor", "payingBank")}
+    signed = {**args, "nonce": register.quorum_nonces.get(context.contract, 0)}
+    context.quorum("SetPayingBank", args)
+    obligor = register.members.get(args["obligor"])
+    if obligor is not None and obligor.paying_bank != ZERO:
+        bank = register.members.get(obligor.paying_bank)
+        asked = bank if bank is not None and not bank.standing & (SUSPENDED | BLACKLISTED) else obligor
+        context.signed("SetPayingBank", signed, asked.key, context.args["consent"], "consent")
+    yield Expected("PayingBankSet", args)
 
 
 def halt(context: Context) -> Steps:

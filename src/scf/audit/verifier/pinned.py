@@ -85,7 +85,7 @@ ACTS = {
         "enrolMany(Enrolment[] e,bytes[] signatures)",
         "setStanding(address member,uint8 standing,bytes32 reason,bytes[] signatures)",
         "setLimit(address obligor,uint64 limit,bytes[] signatures)",
-        "setPayingBank(address obligor,address payingBank,bytes[] signatures)",
+        "setPayingBank(address obligor,address payingBank,bytes[] signatures,bytes consent)",
         "halt(address obligor,bytes32 reason,bytes[] signatures)",
         "cure(address obligor,bytes32 evidence,bytes[] signatures)",
         "connect(address target,bytes[] signatures)",
