@@ -170,7 +170,8 @@ def test_consent_to_a_change_of_banks_is_used_once(world: World) -> None:
 
 
 def test_the_other_way_to_write_a_signature_is_none(world: World) -> None:
-    """Malleability: (r, n - s, 55 - v) recovers the same signer and must not pass, nor the 64-byte form, nor v 0 or 1."""
+    """Malleability: (r, n - s, 55 - v) recovers the same signer and must not pass;
+    nor the 64-byte form, nor v 0 or 1."""
     note = world.issue()
     good = world.sign("supplier 1", "Receivables", "Accept", (note, world.soon))
     r, s, v = good[:32], int.from_bytes(good[32:64], "big"), good[64]

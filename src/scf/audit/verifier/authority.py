@@ -115,7 +115,8 @@ class Authority:
             if signer is None or signer <= last or signer not in register.operators:
                 return False
             last = signer
-        heard = [part for signature in signatures for part in people(signature[20:] if len(signature) > 65 else signature)]
+        parts = (signature[20:] if len(signature) > 65 else signature for signature in signatures)
+        heard = [person for part in parts for person in people(part)]
         return len(heard) == len(set(heard))
 
     def _operator(self, signed: bytes, signature: bytes) -> bytes | None:

@@ -49,8 +49,8 @@ def open_account(context: Context) -> Steps:
     yield Expected("Opened", {"accountId": account_id, "amount": amount, **{name: opening[name] for name in names}})
     for number, stage in enumerate(opening["stages"]):
         yield Expected("StageSet", {"accountId": account_id, "stage": number, **stage})
-    for duty, people in ((ATTESTS, opening["attestors"]), (APPROVES, opening["approvers"])):
-        for who in people:
+    for duty, given in ((ATTESTS, opening["attestors"]), (APPROVES, opening["approvers"])):
+        for who in given:
             yield Expected("DutyGiven", {"accountId": account_id, "who": who, "duty": duty})
     check_opening(register, register.accounts[account_id], context.record)
 
