@@ -24,7 +24,7 @@ DOMAIN = (
 )  # fmt: skip
 DOORS = [room for room in (*DOMAIN, "audit") if room != "risk"]
 NETWORK = {"requests", "urllib.request", "urllib3", "http.client", "socket", "smtplib", "ftplib", "aiohttp", "httpx"}
-MAY_CALL_OUT = ("ledger/rpc/", "jobs/notices", "jobs/webhooks", "api/mailer", "web/views_oidc")
+MAY_CALL_OUT = ("ledger/rpc/", "jobs/notices", "jobs/webhooks", "api/messenger", "web/views_oidc")
 """Where a configured node, mail server, hook or provider of identities is spoken to; all else needs no network."""
 
 

@@ -47,6 +47,8 @@ class Caller:
     addresses: frozenset[str]
     person_id: str | None = None
     session_id: str | None = None
+    proved_at: int = 0
+    """When the person of a session last proved who they are, in unix seconds of the wall clock."""
 
     @property
     def key(self) -> str:
@@ -137,7 +139,8 @@ def current(app: App, sessions: Sessions, request: Request) -> Caller | None:
             found = caller_at(app, session, row.address)
         except Problem:
             return None
-        return replace(found, person_id=row.person_id, session_id=row.id)
+        proved_at = app.people.proved_at(session, row)
+        return replace(found, person_id=row.person_id, session_id=row.id, proved_at=proved_at)
 
 
 def let_in(
@@ -149,8 +152,12 @@ def let_in(
     *,
     method: str,
     person_id: str | None = None,
+    proved_at: int = 0,
 ) -> None:
-    """Begin a session of a browser at a seat, and put its cookie on the answer."""
+    """Begin a session of a browser at a seat, and put its cookie on the answer.
+
+    `proved_at` is handed on by a session that goes over into this one.
+    """
     with app.desk.session() as session:
         row = app.people.sign_in(
             session,
@@ -161,6 +168,8 @@ def let_in(
             at=int(time.time()),
             seconds=SESSION_SECONDS,
         )
+        if proved_at:
+            app.people.proved(session, row.id, method=method, at=proved_at)
         sealed = sessions.seal({"id": row.id})
     response.set_cookie(
         SESSION_COOKIE,

@@ -8,6 +8,7 @@ from fastapi import Depends, Header
 from starlette.requests import Request
 
 from scf.api.access import Caller, Sessions, current, same_origin
+from scf.api.proving import require_fresh
 from scf.app import App
 from scf.kernel.problems import Problem
 
@@ -38,8 +39,16 @@ def signed_in(request: Request) -> Caller:
     return caller
 
 
+def fresh(request: Request) -> Caller:
+    """Whoever calls, having proved lately who they are. Raises Problem `proof_needed`, and as `signed_in`."""
+    caller = signed_in(request)
+    require_fresh(installation(request), caller)
+    return caller
+
+
 Scf = Annotated[App, Depends(installation)]
 Who = Annotated[Caller, Depends(signed_in)]
+Fresh = Annotated[Caller, Depends(fresh)]
 Maybe = Annotated[Caller | None, Depends(maybe)]
 SessionsDoor = Annotated[Sessions, Depends(sessions_of)]
 Key = Annotated[

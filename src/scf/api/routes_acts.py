@@ -6,7 +6,7 @@ from fastapi import APIRouter, Body
 
 from scf.api import acts, office
 from scf.api.act_kinds import PlainAct, SignedAct
-from scf.api.doors import Key, Scf, Who
+from scf.api.doors import Fresh, Key, Scf, Who
 from scf.api.messages import read_message, read_signatures
 from scf.api.shapes import SubmitBody
 
@@ -41,7 +41,7 @@ def _add_signed(act: SignedAct) -> None:
     def prepare(app: Scf, body: shape, caller: Who) -> dict[str, Any]:
         return office.show_prepared(app, acts.prepare(app, caller, act, body))
 
-    def submit(app: Scf, body: SubmitBody, caller: Who, key: Key = None) -> dict[str, Any]:
+    def submit(app: Scf, body: SubmitBody, caller: Fresh, key: Key = None) -> dict[str, Any]:
         key = office.check_key(key)
         message = read_message(act.contract, act.primary_type, body.message)
         signatures = read_signatures(body.signatures, act.name, act.signer_count)

@@ -8,10 +8,12 @@ from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, Response, UploadFile
+from pydantic import Field
 
-from scf.api import access, exceptions
+from scf.api import access, exceptions, proving
 from scf.api.access import Caller
-from scf.api.doors import Key, Scf, SessionsDoor, Who
+from scf.api.doors import Fresh, Key, Scf, SessionsDoor, Who
+from scf.api.language import language_of
 from scf.api.paging import DEFAULT_LIMIT, Cursor, Limit
 from scf.api.shapes import Shape
 from scf.api.views import moment
@@ -29,6 +31,12 @@ class SessionBody(Shape):
     """Choose a demo identity."""
 
     address: str
+
+
+class ProofBody(Shape):
+    """The six digits that were sent."""
+
+    code: str = Field(max_length=12)
 
 
 class TokenBody(Shape):
@@ -106,7 +114,7 @@ def tokens(app: Scf, caller: Who) -> dict[str, Any]:
 
 
 @router.post("/tokens", tags=["access"])
-def make(app: Scf, caller: Who, body: TokenBody) -> dict[str, Any]:
+def make(app: Scf, caller: Fresh, body: TokenBody) -> dict[str, Any]:
     """A new token; its secret is shown this once and kept only as a digest."""
     return {"token": access.issue_token(app, caller.address, body.name, days=max(1, min(body.days, 366)))}
 
@@ -131,6 +139,19 @@ def choose(app: Scf, sessions: SessionsDoor, body: SessionBody, request: Request
         caller = access.caller_at(app, session, body.address)
     access.let_in(app, sessions, request, response, caller.address, method="demo")
     return {"address": caller.address, "name": caller.name}
+
+
+@router.post("/session/code", tags=["access"])
+def send_code(app: Scf, caller: Who, request: Request) -> dict[str, Any]:
+    """Send six digits to the person of this session, for `POST /session/proof`; any code before it ends."""
+    return {"sent_to": proving.send_code(app, caller, language_of(request))}
+
+
+@router.post("/session/proof", tags=["access"])
+def prove(app: Scf, caller: Who, body: ProofBody) -> dict[str, Any]:
+    """Prove by the digits that it is still you: for five minutes this session may sign again."""
+    proving.prove_by_code(app, caller, body.code)
+    return {"proved": True, "good_for_seconds": proving.FRESH_SECONDS}
 
 
 @router.delete("/session", tags=["access"])

@@ -58,6 +58,28 @@ class OneTimeLink(SQLModel, table=True):
     used_at: int | None = Field(default=None, sa_type=BIG)
 
 
+class ProvedAgain(SQLModel, table=True):
+    """When somebody last proved within a session who they are, before signing something of weight."""
+
+    __tablename__ = "proved_again"
+
+    session_id: str = Field(primary_key=True, max_length=32)
+    method: str = Field(max_length=12, description="passkey, code, or how the session before a change of firm began")
+    at: int = Field(sa_type=BIG)
+
+
+class OneTimeCode(SQLModel, table=True):
+    """Six digits sent to a person, good once, for one session, within minutes and few tries; kept as a digest."""
+
+    __tablename__ = "one_time_code"
+
+    session_id: str = Field(primary_key=True, max_length=32)
+    digest: str = Field(max_length=64, description="SHA-256 of session, salt and code, hex")
+    salt: str = Field(max_length=32)
+    expires_at: int = Field(sa_type=BIG)
+    tries: int = 0
+
+
 class OutsideIdentity(SQLModel, table=True):
     """A person as a provider of identities (OpenID Connect) knows it."""
 

@@ -7,6 +7,7 @@ it is.
 from __future__ import annotations
 
 import hashlib
+import hmac
 import secrets
 from collections.abc import Sequence
 
@@ -14,13 +15,27 @@ import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from scf.identity.contacts import parse_contact
-from scf.identity.models import Membership, OneTimeLink, OutsideIdentity, Passkey, Person, SignedIn
+from scf.identity.models import (
+    Membership,
+    OneTimeCode,
+    OneTimeLink,
+    OutsideIdentity,
+    Passkey,
+    Person,
+    ProvedAgain,
+    SignedIn,
+)
 from scf.kernel.clock import Clock
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
 
 LINK_SECONDS = 15 * 60
 """How long a one-time link is good for."""
+CODE_SECONDS = 10 * 60
+"""How long a one-time code is good for."""
+_CODE_TRIES = 5
+_PROVES = ("link", "passkey", "oidc", "token")
+"""Ways to begin a session by which somebody proved who they are."""
 
 
 class People:
@@ -211,6 +226,51 @@ class People:
     def sign_out(self, session: Session, one: SignedIn, *, everywhere: bool = False) -> int:
         """End a session, or every session of whoever has it; returns how many."""
         return self._end(session, _whose(one) if everywhere else col(SignedIn.id) == one.id)
+
+    # Proving it again ------------------------------------------------------------------------------------------------
+
+    def proved_at(self, session: Session, one: SignedIn) -> int:
+        """When whoever has this session last proved who they are, in unix seconds; 0 for never."""
+        row = session.get(ProvedAgain, one.id)
+        return max(one.made_at if one.method in _PROVES else 0, row.at if row else 0)
+
+    def proved(self, session: Session, session_id: str, *, method: str, at: int) -> None:
+        """Note that somebody proved within a session, at this moment, who they are."""
+        session.merge(ProvedAgain(session_id=session_id, method=method, at=at))
+        session.flush()
+
+    def make_code(self, session: Session, session_id: str, *, at: int) -> str:
+        """Six digits for one session; an earlier code of it ends."""
+        code, salt = f"{secrets.randbelow(10**6):06}", secrets.token_hex(16)
+        digest = _digest(f"{session_id}:{salt}:{code}")
+        session.merge(OneTimeCode(session_id=session_id, digest=digest, salt=salt, expires_at=at + CODE_SECONDS))
+        session.flush()
+        return code
+
+    def use_code(self, session: Session, session_id: str, code: str, *, at: int) -> bool:
+        """Whether these digits are the session's code; counts a wrong try, and a right one uses it up.
+
+        A wrong try has to be kept: commit also when the answer is no. Raises Problem `code_over` when no code waits,
+        it is too old or was tried too often.
+        """
+        counted = session.exec(
+            sa.update(OneTimeCode)
+            .where(
+                col(OneTimeCode.session_id) == session_id,
+                col(OneTimeCode.expires_at) > at,
+                col(OneTimeCode.tries) < _CODE_TRIES,
+            )
+            .values(tries=OneTimeCode.tries + 1)
+        )
+        row = session.get(OneTimeCode, session_id, populate_existing=True)
+        if counted.rowcount != 1 or row is None:
+            raise Problem("code_over")
+        plain = "".join(code.split())
+        if not hmac.compare_digest(_digest(f"{session_id}:{row.salt}:{plain}"), row.digest):
+            return False
+        session.delete(row)
+        self.proved(session, session_id, method="code", at=at)
+        return True
 
     def _end(self, session: Session, which: sa.ColumnElement[bool]) -> int:
         query = sa.update(SignedIn).where(which, col(SignedIn.ended_at).is_(None)).values(ended_at=self._clock.now())

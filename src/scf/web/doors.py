@@ -8,6 +8,7 @@ from fastapi import Depends
 from starlette.requests import Request
 
 from scf.api.access import Caller
+from scf.api.proving import require_fresh
 from scf.web.pages import Pages
 
 
@@ -22,5 +23,13 @@ def caller_of(request: Request) -> Caller:
     return pages_of(request).caller(request)
 
 
+def fresh_caller_of(request: Request) -> Caller:
+    """Who is signed in and proved it lately. Raises SignInFirst or Problem `proof_needed`."""
+    caller = caller_of(request)
+    require_fresh(pages_of(request).app, caller)
+    return caller
+
+
 PagesDoor = Annotated[Pages, Depends(pages_of)]
 Signed = Annotated[Caller, Depends(caller_of)]
+Fresh = Annotated[Caller, Depends(fresh_caller_of)]

@@ -121,7 +121,11 @@ class Pages:
 
     def problem(self, request: Request, problem: Problem, caller: Caller | None = None) -> HTMLResponse:
         """A refusal as a page: what happened to the money first."""
-        return self.render(request, "problem.html", caller, status=problem.status, refusal=problem)
+        came_from = urlsplit(request.headers.get("referer", ""))
+        back = own_path(came_from.path) if came_from.netloc == request.url.netloc else "/"
+        return self.render(
+            request, "problem.html", caller, status=problem.status, refusal=problem, came_from=back or "/"
+        )
 
 
 def go(path: str, *, done: str | None = None) -> Response:

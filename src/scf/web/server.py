@@ -41,6 +41,7 @@ from scf.web import (
     views_oidc,
     views_oversight,
     views_passkeys,
+    views_prove,
     views_records,
     views_sign_in,
     views_tables,
@@ -108,6 +109,7 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
         views_oidc,
         views_oversight,
         views_passkeys,
+        views_prove,
     )
     for module in rooms:
         server.include_router(module.router)

@@ -12,7 +12,7 @@ from scf.api.access import SESSION_COOKIE, let_in, let_out, same_origin
 from scf.identity.contacts import masked
 from scf.identity.models import SignedIn
 from scf.kernel.problems import Problem
-from scf.web.doors import PagesDoor, Signed
+from scf.web.doors import Fresh, PagesDoor, Signed
 from scf.web.pages import go, own_path
 
 router = APIRouter()
@@ -54,7 +54,16 @@ def switch(
             raise Problem("not_your_seat")
     let_out(pages.app, pages.sessions, request)
     response = RedirectResponse(own_path(back), status_code=303)
-    let_in(pages.app, pages.sessions, request, response, address, method="switch", person_id=caller.person_id)
+    let_in(
+        pages.app,
+        pages.sessions,
+        request,
+        response,
+        address,
+        method="switch",
+        person_id=caller.person_id,
+        proved_at=caller.proved_at,
+    )
     return response
 
 
@@ -73,7 +82,7 @@ def leave_everywhere(request: Request, pages: PagesDoor) -> Response:
 
 
 @router.post("/account/passkeys/remove")
-def remove_passkey(pages: PagesDoor, caller: Signed, credential: Annotated[str, Form()]) -> Response:
+def remove_passkey(pages: PagesDoor, caller: Fresh, credential: Annotated[str, Form()]) -> Response:
     """Forget a passkey of one's own."""
     try:
         credential_id = bytes.fromhex(credential)

@@ -34,6 +34,7 @@ from scf.web.reading import (
     seconds_to_read,
     with_reading,
 )
+from scf.web.views_prove import prove_box, prove_by_form
 
 router = APIRouter()
 _TEMPLATES = {"pass": "pass.html"}
@@ -95,6 +96,9 @@ def _confirmed(request: Request, pages: Pages, caller: Caller, form: FormData) -
     content: dict[str, Any] = dict(kept)
     act, key, demo = acts.SIGNED[content["act"]], str(content["key"]), pages.app.settings.demo
     try:
+        sent = prove_by_form(request, pages, caller, form)
+        if sent:
+            return _show_confirm(request, pages, caller, content, sealed, None, form, sent_to=sent)
         if "read" not in content:
             check_read(content, form, float(request.app.state.reading_speed))
             content["read"] = record_of(content, form, caller)
@@ -167,6 +171,8 @@ def _show_confirm(
     sealed: str,
     problem: Problem | None,
     form: FormData | None = None,
+    *,
+    sent_to: str | None = None,
 ) -> Response:
     with pages.app.reading() as session:
         names = pages.app.parties.names(session)
@@ -189,6 +195,7 @@ def _show_confirm(
         price=content["price"],
         sealed=sealed,
         back=content["back"],
+        prove=prove_box(request, pages, caller, sent_to),
         problem=problem,
         needed=seconds_to_read(content, float(request.app.state.reading_speed)),
     )

@@ -9,15 +9,17 @@ from fastapi import APIRouter, Form, Request
 from sqlmodel import Session
 from starlette.responses import Response
 
-from scf.api import joining
+from scf.api import joining, messenger
 from scf.api.access import Caller
 from scf.api.messages import read_message, read_signatures
+from scf.identity.contacts import masked
 from scf.kernel.problems import Problem
 from scf.parties.onboarding import Application
 from scf.parties.service import Role
 from scf.receivables.service import plain
-from scf.web.doors import PagesDoor, Signed
+from scf.web.doors import Fresh, PagesDoor, Signed
 from scf.web.pages import Pages, go
+from scf.web.svg.qr import qr_of
 from scf.web.views_links import send_link
 
 router = APIRouter()
@@ -85,7 +87,7 @@ def refuse(
 
 
 @router.post("/applications/{application_id}/link")
-def link(request: Request, pages: PagesDoor, caller: Signed, application_id: str) -> Response:
+def link(request: Request, pages: PagesDoor, caller: Fresh, application_id: str) -> Response:
     """A one-time link for an enrolled firm, shown to the operator this once."""
     caller.require(Role.OPERATOR)
     with pages.app.desk.session() as session:
@@ -129,6 +131,9 @@ def _page(
         sealed=pages.sessions.seal({"message": message}) if prepared else "",
         problem=problem,
         link=link_,
+        qr=qr_of(link_) if link_ else "",
+        contact=masked(row.contact),
+        reached=messenger.reaches(row.contact),
     )
 
 

@@ -21,11 +21,12 @@ from scf.ledger.intents import digest
 from scf.parties.approvals import PendingAct
 from scf.parties.models import Seat
 from scf.parties.service import Role
-from scf.web.doors import PagesDoor, Signed
+from scf.web.doors import Fresh, PagesDoor, Signed
 from scf.web.i18n import N_
 from scf.web.pages import Pages, go
 from scf.web.two_people import check_reading, is_person, seconds_to_read, signatures_of
 from scf.web.views_core import limits_of, totals_of
+from scf.web.views_prove import prove_box, prove_by_form
 
 router = APIRouter()
 _CONFIRM_SECONDS = 12 * 3600
@@ -63,6 +64,9 @@ def _approved(request: Request, pages: Pages, caller: Caller, form: FormData) ->
         if back:
             _send_back(pages, request, caller, ids, str(form.get("reason") or ""))
             return go("/to-approve", done="sent_back")
+        sent = prove_by_form(request, pages, caller, form)
+        if sent:
+            return _to_approve_page(request, pages, caller, None, sent_to=sent)
         content = pages.sessions.open(str(form.get("shown") or ""), seconds=_CONFIRM_SECONDS) or {"at": 2**62}
         check_reading(request, content, form, [pages.gettext(request, text) for text in CHECKER_CLAUSES])
         digests = [digest(app.contracts, row.contract, row.primary_type, json.loads(row.message)) for row in rows]
@@ -85,7 +89,7 @@ def _approved(request: Request, pages: Pages, caller: Caller, form: FormData) ->
 def change_decided(
     request: Request,
     pages: PagesDoor,
-    caller: Signed,
+    caller: Fresh,
     change: Annotated[str, Form()],
     decision: Annotated[str, Form()],
     reason: Annotated[str, Form()] = "",
@@ -128,6 +132,7 @@ def _to_approve_page(
     *,
     done: int = 0,
     refused: Sequence[tuple[PendingAct, Problem]] = (),
+    sent_to: str | None = None,
 ) -> Response:
     app, clauses = pages.app, [pages.gettext(request, text) for text in CHECKER_CLAUSES]
     with app.reading() as session:
@@ -179,6 +184,7 @@ def _to_approve_page(
         needed=seconds_to_read(request, clauses),
         shown=pages.sessions.seal({"caller": caller.address}),
         person=is_person(app, caller),
+        prove=prove_box(request, pages, caller, sent_to),
         approved=done,
         refused=refused,
         problem=problem,

@@ -32,6 +32,7 @@ from scf.web.pages import Pages, go
 from scf.web.svg.charts import against
 from scf.web.tables import csv_answer
 from scf.web.two_people import check_reading, is_person, seconds_to_read, signatures_of
+from scf.web.views_prove import prove_box, prove_by_form
 
 router = APIRouter()
 _CONFIRM_SECONDS = 12 * 3600
@@ -130,6 +131,9 @@ def _propose(request: Request, pages: Pages, caller: Caller, form: FormData) -> 
     content: dict[str, Any] = dict(kept)
     acts: list[dict[str, Any]] = content["acts"]
     try:
+        sent = prove_by_form(request, pages, caller, form)
+        if sent:
+            return _confirm_page(request, pages, caller, content, sealed, None, sent_to=sent)
         check_reading(request, content, form, [pages.gettext(request, text) for text in MAKER_CLAUSES])
         signatures = signatures_of(app, caller, [bytes.fromhex(one["digest"]) for one in acts], form)
         with app.desk.session() as session:
@@ -199,7 +203,14 @@ def _offered(app: App, session: Session, note: Note) -> dict[str, Any]:
 
 
 def _confirm_page(
-    request: Request, pages: Pages, caller: Caller, content: Mapping[str, Any], sealed: str, problem: Problem | None
+    request: Request,
+    pages: Pages,
+    caller: Caller,
+    content: Mapping[str, Any],
+    sealed: str,
+    problem: Problem | None,
+    *,
+    sent_to: str | None = None,
 ) -> Response:
     acts = content["acts"]
     clauses = [pages.gettext(request, text) for text in MAKER_CLAUSES]
@@ -212,6 +223,7 @@ def _confirm_page(
         totals=totals_of((one["currency"], int(one["minor"])) for one in acts),
         clauses=clauses,
         sealed=sealed,
+        prove=prove_box(request, pages, caller, sent_to),
         needed=seconds_to_read(request, clauses),
         person=is_person(pages.app, caller),
         problem=problem,

@@ -12,7 +12,7 @@ from starlette.responses import Response
 from scf.api import access
 from scf.api.access import Caller, current
 from scf.kernel.problems import Problem
-from scf.web.doors import PagesDoor, Signed
+from scf.web.doors import Fresh, PagesDoor, Signed
 from scf.web.pages import Pages, go
 
 router = APIRouter()
@@ -25,7 +25,7 @@ def developers(request: Request, pages: PagesDoor, caller: Signed) -> Response:
 
 
 @router.post("/developers")
-def new_token(request: Request, pages: PagesDoor, caller: Signed, name: Annotated[str, Form()] = "token") -> Response:
+def new_token(request: Request, pages: PagesDoor, caller: Fresh, name: Annotated[str, Form()] = "token") -> Response:
     """A new key, shown this once."""
     secret = access.issue_token(pages.app, caller.address, name)
     return _page(request, pages, caller, secret=secret)

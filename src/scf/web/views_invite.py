@@ -6,7 +6,6 @@ import hmac
 from typing import Any
 from urllib.parse import quote
 
-import segno
 from fastapi import APIRouter, Request
 from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
@@ -20,6 +19,7 @@ from scf.kernel.problems import Problem
 from scf.receivables.invitations import DAYS, Invitation
 from scf.web.doors import PagesDoor, Signed
 from scf.web.pages import Pages, go
+from scf.web.svg.qr import qr_of
 from scf.web.views_acts import confirm_page, read_body
 
 router = APIRouter()
@@ -62,7 +62,7 @@ def invitation(request: Request, pages: PagesDoor, caller: Signed, invitation_id
         caller,
         row=shown,
         link=link,
-        qr=_qr(link) if link else None,
+        qr=qr_of(link) if link else None,
         mail=f"mailto:?subject={quote(pages.gettext(request, 'A payment is waiting for you'))}&body={quote(words)}",
         sms=f"sms:?&body={quote(words)}",
         words=words,
@@ -167,10 +167,6 @@ def _link(request: Request, pages: Pages, row: Invitation) -> str | None:
     if not hmac.compare_digest(pages.app.invitations.digest(secret), row.digest):
         return None
     return f"{pages.origin(request)}/join/{secret}"
-
-
-def _qr(link: str) -> str:
-    return str(segno.make_qr(link, error="m").svg_inline(scale=8, border=2, omitsize=True, svgclass="code"))
 
 
 def _message(request: Request, pages: Pages, shown: dict[str, Any], link: str) -> str:

@@ -7,8 +7,8 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from scf.api import mailer
-from scf.identity.contacts import is_mail, parse_contact
+from scf.api import messenger
+from scf.identity.contacts import parse_contact
 from scf.identity.service import LINK_SECONDS
 from scf.kernel.problems import Problem
 from scf.web.doors import PagesDoor
@@ -31,11 +31,11 @@ def ask(request: Request, pages: PagesDoor, contact: Annotated[str, Form()] = ""
             "link_asked.html",
             status=problem.status,
             refusal=problem,
-            mails=mailer.is_set_up(),
+            reached=False,
             contact=contact,
         )
     send_link(request, pages, plain)
-    return pages.render(request, "link_asked.html", refusal=None, mails=mailer.is_set_up(), contact=plain)
+    return pages.render(request, "link_asked.html", refusal=None, reached=messenger.reaches(plain), contact=plain)
 
 
 @router.get("/enter/{secret}")
@@ -64,8 +64,8 @@ def enter(request: Request, pages: PagesDoor, secret: str) -> Response:
 
 
 def send_link(request: Request, pages: Pages, contact: str) -> bool:
-    """Mail a link to the person known by a contact, where e-mail is set up; whether one was sent."""
-    if not is_mail(contact) or not mailer.is_set_up():
+    """Send a link to the person known by a contact, where messages to it are set up; whether one was sent."""
+    if not messenger.reaches(contact):
         return False
     with pages.app.desk.session() as session:
         person = pages.app.people.by_contact(session, contact)
@@ -75,6 +75,6 @@ def send_link(request: Request, pages: Pages, contact: str) -> bool:
     link, minutes = f"{pages.origin(request)}/enter/{secret}", LINK_SECONDS // 60
     if person.language == "zh-CN":
         text = f"{person.name}：\n\n请在 {minutes} 分钟内打开此链接登录，仅可使用一次：\n{link}\n\n"
-        return mailer.send(contact, "scf 登录链接", text + "如非本人操作，请忽略。\n")
+        return messenger.send(contact, "scf 登录链接", text + "如非本人操作，请忽略。\n")
     text = f"{person.name},\n\nopen this link within {minutes} minutes to sign in; it works once:\n{link}\n\n"
-    return mailer.send(contact, "Sign in to scf", text + "If you did not ask for it, do nothing.\n")
+    return messenger.send(contact, "Sign in to scf", text + "If you did not ask for it, do nothing.\n")

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import base64
+import time
 from typing import Any
 
 from fastapi import APIRouter, Request
+from sqlmodel import Session
 from starlette.concurrency import run_in_threadpool
 from starlette.responses import JSONResponse, Response
 from webauthn import (
@@ -25,7 +27,8 @@ from webauthn.helpers.structs import (
 
 from scf.api.access import Caller, let_in
 from scf.api.problems import respond
-from scf.identity.models import Person
+from scf.api.proving import require_fresh
+from scf.identity.models import Passkey, Person
 from scf.kernel.problems import Problem
 from scf.web.doors import PagesDoor, Signed
 from scf.web.entering import welcome
@@ -40,6 +43,7 @@ _SECONDS = 300
 def register_options(request: Request, pages: PagesDoor, caller: Signed) -> Response:
     """What an authenticator needs to make a passkey for the person who is signed in."""
     try:
+        require_fresh(pages.app, caller)
         site = _site(pages, request)
         person = _person(pages, caller)
         with pages.app.reading() as session:
@@ -86,8 +90,71 @@ async def enter(request: Request, pages: PagesDoor) -> Response:
     return await run_in_threadpool(_enter, request, pages, body)
 
 
+@router.post("/passkeys/prove/options")
+def prove_options(request: Request, pages: PagesDoor, caller: Signed) -> Response:
+    """What an authenticator needs to prove that whoever is signed in is still there."""
+    try:
+        pages.admit(request, "passkey")
+        site, who = _site(pages, request), caller.person_id or ""
+        with pages.app.reading() as session:
+            known = pages.app.people.passkeys(session, who)
+    except Problem as problem:
+        return respond(problem, request)
+    options = generate_authentication_options(
+        rp_id=site,
+        user_verification=UserVerificationRequirement.REQUIRED,
+        allow_credentials=[PublicKeyCredentialDescriptor(id=row.credential_id) for row in known],
+    )
+    return _challenge(pages, request, options_to_json(options), options.challenge, f"prove:{caller.session_id}")
+
+
+@router.post("/passkeys/prove")
+async def prove(request: Request, pages: PagesDoor, caller: Signed) -> Response:
+    """Prove by a passkey of one's own that it is still oneself."""
+    body = await _body(request)
+    return await run_in_threadpool(_prove, request, pages, caller, body)
+
+
+def _prove(request: Request, pages: Pages, caller: Caller, body: dict[str, Any]) -> Response:
+    try:
+        pages.admit(request, "passkey")
+        if caller.session_id is None or caller.person_id is None:
+            raise Problem("proof_needs_session")
+        with pages.app.desk.session() as session:
+            row = _verified(pages, request, session, body, f"prove:{caller.session_id}")
+            if row.person_id != caller.person_id:
+                raise Problem("passkey_refused")
+            pages.app.people.proved(session, caller.session_id, method="passkey", at=int(time.time()))
+    except Problem as problem:
+        return respond(problem, request)
+    except (WebAuthnException, ValueError, KeyError, TypeError, AttributeError):
+        return respond(Problem("passkey_refused"), request)
+    answer = JSONResponse({"proved": True})
+    answer.delete_cookie(_COOKIE, path="/passkeys")
+    return answer
+
+
+def _verified(pages: Pages, request: Request, session: Session, body: dict[str, Any], purpose: str) -> Passkey:
+    """The passkey whose assertion answers the challenge of this browser. Raises what the library raises of another."""
+    credential = body.get("credential", {})
+    challenge = _opened(pages, request, purpose)
+    row = pages.app.people.passkey(session, _bytes(str(credential.get("rawId", ""))))
+    found = verify_authentication_response(
+        credential=credential,
+        expected_challenge=challenge,
+        expected_rp_id=_site(pages, request),
+        expected_origin=pages.origin(request),
+        credential_public_key=row.public_key,
+        credential_current_sign_count=row.sign_count,
+        require_user_verification=True,
+    )
+    pages.app.people.used_passkey(session, row, found.new_sign_count)
+    return row
+
+
 def _register(request: Request, pages: Pages, caller: Caller, body: dict[str, Any]) -> Response:
     try:
+        require_fresh(pages.app, caller)
         person = _person(pages, caller)
         challenge = _opened(pages, request, person.id)
         made = verify_registration_response(
@@ -121,20 +188,8 @@ def _enter(request: Request, pages: Pages, body: dict[str, Any]) -> Response:
     answer = JSONResponse({"to": own_path(str(body.get("next") or "/"))})
     try:
         pages.admit(request, "passkey")
-        credential = body.get("credential", {})
-        challenge = _opened(pages, request, "")
         with pages.app.desk.session() as session:
-            row = pages.app.people.passkey(session, _bytes(str(credential.get("rawId", ""))))
-            found = verify_authentication_response(
-                credential=credential,
-                expected_challenge=challenge,
-                expected_rp_id=_site(pages, request),
-                expected_origin=pages.origin(request),
-                credential_public_key=row.public_key,
-                credential_current_sign_count=row.sign_count,
-                require_user_verification=True,
-            )
-            pages.app.people.used_passkey(session, row, found.new_sign_count)
+            row = _verified(pages, request, session, body, "")
             person = pages.app.people.person(session, row.person_id)
         welcome(pages, request, answer, person, "passkey")
     except Problem as problem:

@@ -36,7 +36,40 @@
     const found = await navigator.credentials.get({ publicKey: options });
     return send("/passkeys/enter", { credential: plain(found), next: form.dataset.next });
   };
-  for (const form of document.querySelectorAll("[data-passkey]")) {
+  const prove = async () => {
+    const options = await send("/passkeys/prove/options");
+    options.challenge = bytes(options.challenge);
+    options.allowCredentials = (options.allowCredentials || []).map((one) => ({ ...one, id: bytes(one.id) }));
+    const found = await navigator.credentials.get({ publicKey: options });
+    return send("/passkeys/prove", { credential: plain(found) });
+  };
+  // In a form that signs, pressing its button asks for the passkey first: one press, one touch.
+  for (const box of document.querySelectorAll("[data-passkey=prove]")) {
+    if (!window.PublicKeyCredential) continue;
+    box.hidden = false;
+    const [form, button, line] = [box.closest("form"), box.querySelector("button"), box.querySelector("[role=status]")];
+    const ask = async () => {
+      line.textContent = "";
+      try {
+        await prove();
+        button.hidden = true;
+        line.textContent = box.dataset.done;
+        box.dataset.passkey = "proved";
+        return true;
+      } catch (error) {
+        line.textContent = error.name === "Error" ? error.message : box.dataset.failed;
+        return false;
+      }
+    };
+    button.addEventListener("click", ask);
+    form.addEventListener("submit", (event) => {
+      if (box.dataset.passkey === "proved" || event.submitter?.name === "prove" || form.elements.code?.value) return;
+      event.preventDefault();
+      event.stopImmediatePropagation();
+      ask().then((is) => is && form.requestSubmit(event.submitter));
+    }, { capture: true });
+  }
+  for (const form of document.querySelectorAll("[data-passkey=make], [data-passkey=enter]")) {
     if (!window.PublicKeyCredential) continue;
     form.hidden = false;
     const button = form.querySelector("button");
