@@ -16,6 +16,38 @@ DEFAULT_DATA = Path("data")
 
 
 @app.command()
+def firm(
+    name: Annotated[str, typer.Argument(help="Name of the firm.")],
+    key: Annotated[list[str], typer.Option("--key", help="Its ledger address; two for maker and checker together.")],
+    role: Annotated[list[str], typer.Option("--role", help="obligor, supplier, financier, bank, attestor, …")],
+    uscc: Annotated[str | None, typer.Option(help="Unified social credit code.")] = None,
+    duty: Annotated[str, typer.Option(help="What the seat is: account, or a person's duty.")] = "account",
+    limit: Annotated[str, typer.Option(help="How much an obligor may owe, in yuan.")] = "0",
+    bank: Annotated[str | None, typer.Option(help="Ledger address of the bank that pays for an obligor.")] = None,
+    data: Data = DEFAULT_DATA,
+    operator: Annotated[
+        list[str] | None, typer.Option("--operator", help="Names of two operators' keys in the key ring.")
+    ] = None,
+) -> None:
+    """Enrol a firm with two operators' keys that this machine holds; the same again changes nothing.
+
+    The first firms of an installation come in so: operators, core enterprise, banks. Suppliers come by invitation.
+    """
+    from scf.app import OPERATOR_NAMES, Settings, open_app
+    from scf.kernel.money import parse_minor
+    from scf.parties.enrolling import Newcomer, enrol_firm
+
+    with open_app(Settings.from_environment(data)) as installation:
+        newcomer = Newcomer(
+            name, uscc, tuple(key), tuple(role), duty=duty, limit_minor=parse_minor(limit, "CNY"), paying_bank=bank
+        )
+        names = operator or OPERATOR_NAMES[:2]
+        operators = [installation.keys.get(one).private for one in names]
+        address = enrol_firm(installation.desk, installation.parties, newcomer, operators)
+    terminal.say(f"{name} is enrolled: {address}", f"{name} 已入网：{address}")
+
+
+@app.command()
 def add(
     name: Annotated[str, typer.Argument(help="The person's name.")],
     contact: Annotated[str, typer.Argument(help="E-mail address or phone number.")],

@@ -92,6 +92,16 @@ class Desk:
         self._projection = projection
         self._following = RLock()
 
+    def deploy(self, reference: str, code: bytes) -> str:
+        """Create a contract on the ledger, once for this reference; returns its address.
+
+        Raises Problem `act_failed_on_ledger` when there is none afterwards.
+        """
+        receipt = self._relayer.deploy(reference, code)
+        if receipt.contract_address is None:
+            raise Problem("act_failed_on_ledger", act="deploy", reference=reference)
+        return receipt.contract_address
+
     def session(self) -> AbstractContextManager[Session]:
         """A session of one transaction, committed at its end."""
         return transaction(self.engine)
