@@ -397,6 +397,18 @@ def test_an_earlier_import_undone_leaves_what_the_others_say(papers: list[str], 
     assert facts_of(desk) == facts_of(other)
 
 
+def test_a_payment_undone_lets_those_that_rivalled_it_be_settled() -> None:
+    """Three payments of 113 for one invoice of 226 add up in no one way; with one of them taken back, they do."""
+    papers = ("paid", "paid nameless", "paid other", "same invoice, other order")
+    desk, other = Desk(), Desk()
+    ids = {name: desk.take(PAPERS[name][1](), source=PAPERS[name][0], name=f"{name}.csv") for name in papers}
+    for name in papers[1:]:
+        other.take(PAPERS[name][1](), source=PAPERS[name][0], name=f"{name}.csv")
+    assert len(desk.told()["waiting"]) == 3
+    desk.undo(ids["paid"])
+    assert desk.told()["waiting"] == [] and facts_of(desk) == facts_of(other)
+
+
 def facts_of(desk: Desk) -> list[str]:
     """Everything that counts: placed or waiting, with how much of it."""
     with Session(desk.engine) as session:

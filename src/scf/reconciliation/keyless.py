@@ -187,7 +187,7 @@ class Keyless:
                 if c[column]
             ]
             for row in self.shelf.near(WAITING, column, "amount_minor", asked, *more):
-                found[row["fact_id"]] = _waiting(row)
+                found[row["fact_id"]] = as_waiting(row)
         return [found[key] for key in sorted(found) if key not in self._used_payments]
 
     def _range(self, base: int, around: int) -> tuple[int, int]:
@@ -208,7 +208,7 @@ class Keyless:
         query = (
             sa.select(CASE)
             .where(
-                _party(CASE, seller, account),
+                party_is(CASE, seller, account),
                 CASE.c.currency == currency,
                 CASE.c.awaits_payment.is_(True),
                 CASE.c.open_minor > 0,
@@ -223,7 +223,7 @@ class Keyless:
         query = (
             sa.select(WAITING)
             .where(
-                _party(WAITING, seller, account),
+                party_is(WAITING, seller, account),
                 WAITING.c.currency == currency,
                 WAITING.c.amount_minor > 0,
                 WAITING.c.nameless.is_(True),
@@ -232,15 +232,17 @@ class Keyless:
             .order_by(WAITING.c.fact_id)
             .limit(MAX_ITEMS + 1)
         )
-        return [_waiting(dict(row)) for row in self.shelf.session.execute(query).mappings()]
+        return [as_waiting(dict(row)) for row in self.shelf.session.execute(query).mappings()]
 
 
-def _party(table: sa.Table, seller: str | None, account: str | None) -> Any:
+def party_is(table: sa.Table, seller: str | None, account: str | None) -> Any:
+    """Condition that a row's seller or account, normalised, is this one."""
     ways = [table.c[name] == value for name, value in (("seller", seller), ("account", account)) if value]
     return sa.or_(*ways) if ways else sa.false()
 
 
-def _waiting(row: Mapping[str, Any]) -> Waiting:
+def as_waiting(row: Mapping[str, Any]) -> Waiting:
+    """A row of the waiting payments."""
     return Waiting(**{name: row[name] for name in Waiting.__dataclass_fields__})
 
 

@@ -17,6 +17,7 @@ from scf.reconciliation import undone
 from scf.reconciliation.facts import KIND_ORDER, Fact, Kind, normalise
 from scf.reconciliation.fold import Part
 from scf.reconciliation.intake import Intake, Taken
+from scf.reconciliation.keyless import Waiting, as_waiting, party_is
 from scf.reconciliation.placing import order_of, owned, wanted
 from scf.reconciliation.rule import Terms
 from scf.reconciliation.shelf import ALLOCATION, CASE, EXCEPTION, FACT, INVOICE, NAME, WAITING, WITHDRAWN, Shelf, chunks
@@ -46,6 +47,8 @@ def withdraw(session: Session, digests: Collection[str], *, since: int, clock: C
     return undo.withdraw(undone.facts_by_digest(undo.shelf, digests), since)
 
 
+Party = tuple[str | None, str | None, str]
+"""Seller and account, normalised, and currency."""
 _LIVE = ALLOCATION.c.ended_by.is_(None)
 _COLUMNS = (ALLOCATION.c.id, ALLOCATION.c.fact_id, ALLOCATION.c.case_id, ALLOCATION.c.method)
 
@@ -61,6 +64,7 @@ class Undo(Intake):
         self.shelf.load_facts(gone)
         own = list(self.shelf.select(_COLUMNS, ALLOCATION.c.fact_id, gone, _LIVE))
         cases = {row.case_id for row in own}
+        parties = self._parties(gone, cases)
         first = min((row.id for row in own), default=0)
         there = list(self.shelf.select(_COLUMNS, ALLOCATION.c.case_id, cases, _LIVE))
         self._refuse(gone, cases, [row for row in there if row.id > first], since)
@@ -73,8 +77,24 @@ class Undo(Intake):
         self._close_empty(cases - kept.keys() - set(self._fresh_parts))
         self._reopen(self._touched, leaning | restored, since)
         self._bear_again(kept)
-        self._place_again(leaning | restored, twins)
+        self._place_again(leaning | restored, twins, parties)
         return self._taken(0, 0)
+
+    def _parties(self, gone: set[int], cases: set[int]) -> set[Party]:
+        """Those whose payments may have waited because of these facts: another candidate, or another payment, less."""
+        found = [
+            *self.shelf.select((WAITING.c.seller, WAITING.c.account, WAITING.c.currency), WAITING.c.fact_id, gone),
+            *self.shelf.select((CASE.c.seller, CASE.c.account, CASE.c.currency), CASE.c.id, cases),
+        ]
+        return {(row.seller, row.account, row.currency) for row in found if row.currency}
+
+    def _rivals(self, parties: set[Party]) -> list[Waiting]:
+        """The payments of these parties that wait."""
+        found: dict[int, Waiting] = {}
+        for seller, account, currency in sorted(parties, key=repr):
+            query = sa.select(WAITING).where(party_is(WAITING, seller, account), WAITING.c.currency == currency)
+            found |= {row["fact_id"]: as_waiting(dict(row)) for row in self.shelf.session.execute(query).mappings()}
+        return [found[fact_id] for fact_id in sorted(found)]
 
     def _refuse(
         self, gone: set[int], cases: set[int], later: Sequence[sa.Row[tuple[int, int, int, str]]], since: int
@@ -215,7 +235,7 @@ class Undo(Intake):
         case["order_reference"] = named[:140]
         case["norm"] = (normalise(named) or "")[:80]
 
-    def _place_again(self, fact_ids: set[int], twins: list[tuple[int, int]]) -> None:
+    def _place_again(self, fact_ids: set[int], twins: list[tuple[int, int]], parties: set[Party]) -> None:
         """Place these facts as if they came now, judge, and write."""
         self.shelf.load_facts(fact_ids)
         facts = {i: self.shelf.facts[i] for i in fact_ids}
@@ -236,4 +256,4 @@ class Undo(Intake):
         self._judge_touched()
         self._write()
         self.queue.resolve_facts(self._placed)
-        self._settle_keyless()
+        self._settle_keyless(self._rivals(parties))
