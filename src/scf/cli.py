@@ -216,6 +216,27 @@ def keys_make(name: str, data: Data = DEFAULT_DATA) -> None:
     terminal.out.print(f"{made.name}\t{made.address}")
 
 
+@keys.command("sign")
+def keys_sign(
+    file: Annotated[Path, typer.Argument(help="The file a page gave to sign, or one EIP-712 document.", exists=True)],
+    key: Annotated[str, typer.Option(help="Name of the key to sign with.")],
+    data: Data = DEFAULT_DATA,
+) -> None:
+    """Sign what a page asks to sign: shows every field, prints one signature a line."""
+    from scf.app import Settings
+    from scf.parties.keys import KeyRing
+    from scf.parties.signing_file import documents_in, sign_documents
+
+    documents = documents_in(file.read_bytes())
+    for place, one in enumerate(documents, start=1):
+        terminal.errors.print(f"{place}. {one['primaryType']} · {one['domain'].get('name', '')}", markup=False)
+        for name, value in one["message"].items():
+            terminal.errors.print(f"   {name}: {value}", markup=False)
+    pair = KeyRing(data / "keys", Settings.from_environment(data).passphrase).get(key)
+    for signature in sign_documents(documents, pair.private):
+        typer.echo("0x" + signature.hex())
+
+
 @keys.command("token")
 def keys_token(
     address: Annotated[str, typer.Argument(help="The member address the token acts for.")],

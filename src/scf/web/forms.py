@@ -137,6 +137,14 @@ CLAUSES: Mapping[str, tuple[str, ...]] = {
         N_("I sell the amount shown; once the money has arrived, it is no longer mine and this cannot be undone."),
         N_("If the money does not arrive before the lock ends, the note comes back to me."),
     ),
+    "propose_batch": (
+        N_("We owe these amounts for goods or services received; order, delivery and invoice of each are on file."),
+        N_("Nothing is signed for the firm yet: a second person checks each one, and only then do we owe it."),
+    ),
+    "approve_batch": (
+        N_("I compared each amount with its invoice, its delivery and what is free of the limit."),
+        N_("With my signature the firm promises to pay these amounts on the days shown; this cannot be undone alone."),
+    ),
     "attest": (
         N_("The document is as I received it from its source; I changed nothing."),
         N_("It supports the amount shown, and I have no interest in the payee."),

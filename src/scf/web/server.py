@@ -44,6 +44,7 @@ from scf.web import (
     views_prove,
     views_records,
     views_sign_in,
+    views_signing,
     views_tables,
 )
 from scf.web.pages import Pages, SignInFirst
@@ -100,6 +101,7 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
         views_month,
         views_notices,
         views_records,
+        views_signing,
         views_tables,
         views_acts,
         views_applications,

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import json
 from collections.abc import Sequence
-from typing import Annotated
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
 from sqlmodel import Session
@@ -17,23 +17,21 @@ from scf.api.access import Caller
 from scf.api.shapes import amount
 from scf.app import App
 from scf.kernel.problems import Problem
-from scf.ledger.intents import digest
 from scf.parties.approvals import PendingAct
 from scf.parties.models import Seat
 from scf.parties.service import Role
 from scf.web.doors import Fresh, PagesDoor, Signed
 from scf.web.i18n import N_
 from scf.web.pages import Pages, go
-from scf.web.two_people import check_reading, is_person, seconds_to_read, signatures_of
-from scf.web.views_core import limits_of, totals_of
+from scf.web.reading import clauses_of, missing_boxes, seconds_to_read
+from scf.web.signing import is_person, keep_signed_reading, sign_read
+from scf.web.views_core import counted, limits_of, totals_of
 from scf.web.views_prove import prove_box, prove_by_form
+from scf.web.views_signing import opened, sign_page
 
 router = APIRouter()
-_CONFIRM_SECONDS = 12 * 3600
-CHECKER_CLAUSES = (
-    N_("I compared each amount with its invoice, its delivery and what is free of the limit."),
-    N_("With my signature the firm promises to pay these amounts on the days shown; this cannot be undone alone."),
-)
+APPROVED = N_("You check %(count)s acceptances of together %(sum)s, as they stand on this page.")
+_READING = "approve_batch"
 
 
 @router.get("/to-approve")
@@ -52,8 +50,11 @@ async def approved(request: Request, pages: PagesDoor, caller: Signed) -> Respon
 def _approved(request: Request, pages: Pages, caller: Caller, form: FormData) -> Response:
     app = pages.app
     ids = list(dict.fromkeys(str(value) for value in form.getlist("pick")))
-    back, refused = form.get("decision") == "send_back", []
+    content: dict[str, Any] = {}
     try:
+        if form.get("sealed"):
+            content = opened(pages, caller, form["sealed"])
+            ids = [str(one["id"]) for one in content["acts"]]
         if not ids:
             raise Problem("nothing_chosen")
         with app.reading() as session:
@@ -61,19 +62,27 @@ def _approved(request: Request, pages: Pages, caller: Caller, form: FormData) ->
         rows = [waiting[one] for one in ids if one in waiting]
         if len(rows) != len(ids):
             raise Problem("nothing_chosen")
-        if back:
+        if form.get("decision") == "send_back":
             _send_back(pages, request, caller, ids, str(form.get("reason") or ""))
             return go("/to-approve", done="sent_back")
+        if not content:
+            content = {**opened(pages, caller, form.get("shown")), "acts": [_kept(row) for row in rows]}
         sent = prove_by_form(request, pages, caller, form)
+        if sent and "read" in content:
+            return _ask_signatures(request, pages, caller, content, None, sent_to=sent)
         if sent:
-            return _to_approve_page(request, pages, caller, None, sent_to=sent)
-        content = pages.sessions.open(str(form.get("shown") or ""), seconds=_CONFIRM_SECONDS) or {"at": 2**62}
-        check_reading(request, content, form, [pages.gettext(request, text) for text in CHECKER_CLAUSES])
-        digests = [digest(app.contracts, row.contract, row.primary_type, json.loads(row.message)) for row in rows]
-        signatures = signatures_of(app, caller, digests, form)
+            return _to_approve_page(request, pages, caller, None, form=form, sent_to=sent)
+        made = sign_read(app, caller, content, form, speed=float(request.app.state.reading_speed))
+        if made is None:
+            return _ask_signatures(request, pages, caller, content, None)
+        with app.desk.session() as session:
+            keep_signed_reading(session, app, caller, content, made)
     except Problem as problem:
-        return _to_approve_page(request, pages, caller, problem)
-    for row, signature in zip(rows, signatures, strict=True):
+        if "read" in content and not app.settings.demo:
+            return _ask_signatures(request, pages, caller, content, problem)
+        return _to_approve_page(request, pages, caller, problem, form=form)
+    refused = []
+    for row, signature in zip(rows, made.acts, strict=True):
         try:
             approving.approve(app, caller, row.id, signature, "")
         except Problem as problem:
@@ -132,9 +141,11 @@ def _to_approve_page(
     *,
     done: int = 0,
     refused: Sequence[tuple[PendingAct, Problem]] = (),
+    form: FormData | None = None,
     sent_to: str | None = None,
 ) -> Response:
-    app, clauses = pages.app, [pages.gettext(request, text) for text in CHECKER_CLAUSES]
+    app, language = pages.app, pages.language(request)
+    clauses = clauses_of(_READING, language)
     with app.reading() as session:
         obligor = app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR)
         rows = confirming.checked(app, session, _waiting(app, session, caller), obligor or "")
@@ -144,6 +155,14 @@ def _to_approve_page(
             who: _duty(app, session, who) for who in {row.act.maker for row in rows} | {one.maker for one in changes}
         }
     now = app.clock.now()
+    mine = sum(row.act.maker == caller.address for row in rows)
+    to_check = [(row.act.currency, row.face_minor) for row in rows if row.act.maker != caller.address]
+    content = {
+        "caller": caller.address,
+        "act": _READING,
+        "language": language,
+        "summary": counted(APPROVED, to_check),
+    }
     return pages.render(
         request,
         "to_approve.html",
@@ -177,12 +196,13 @@ def _to_approve_page(
             }
             for one in changes
         ],
-        mine=sum(row.act.maker == caller.address for row in rows),
+        mine=mine,
         totals=totals_of((row.act.currency, row.face_minor) for row in rows),
         limits=limits,
         clauses=clauses,
-        needed=seconds_to_read(request, clauses),
-        shown=pages.sessions.seal({"caller": caller.address}),
+        ticked=missing_boxes(clauses, form),
+        needed=seconds_to_read(content, float(request.app.state.reading_speed)),
+        shown=pages.sessions.seal(content),
         person=is_person(app, caller),
         prove=prove_box(request, pages, caller, sent_to),
         approved=done,
@@ -194,3 +214,39 @@ def _to_approve_page(
 def _duty(app: App, session: Session, address: str) -> str:
     seat = session.get(Seat, address)
     return seat.duty if seat else "account"
+
+
+def _kept(row: PendingAct) -> dict[str, Any]:
+    """A proposed act as it travels in the sealed form its checker signs by."""
+    return {
+        "id": row.id,
+        "contract": row.contract,
+        "primary_type": row.primary_type,
+        "message": json.loads(row.message),
+        "digest": row.id.removeprefix("0x"),
+        "minor": row.amount_minor,
+        "currency": row.currency,
+    }
+
+
+def _ask_signatures(
+    request: Request,
+    pages: Pages,
+    caller: Caller,
+    content: dict[str, Any],
+    problem: Problem | None,
+    *,
+    sent_to: str | None = None,
+) -> Response:
+    content["summary"] = counted(APPROVED, ((one["currency"], one["minor"]) for one in content["acts"]))
+    return sign_page(
+        request,
+        pages,
+        caller,
+        content,
+        problem,
+        action="/to-approve",
+        back="/to-approve",
+        hidden={"decision": "approve"},
+        sent_to=sent_to,
+    )

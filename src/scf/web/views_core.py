@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -13,33 +13,29 @@ from starlette.responses import Response
 
 from scf.api import confirming
 from scf.api.access import Caller
-from scf.api.messages import read_message
 from scf.api.shapes import amount
 from scf.app import App
-from scf.desk.service import Prepared
 from scf.kernel.clock import today
-from scf.kernel.money import format_plain
+from scf.kernel.money import format_money, format_plain
 from scf.kernel.problems import Problem
-from scf.ledger.intents import digest
 from scf.parties.service import Role
 from scf.receivables import queries
 from scf.receivables.batch import BatchRow, prepare_accept_many, read_batch
 from scf.receivables.models import Note
-from scf.receivables.service import plain
 from scf.web.doors import PagesDoor, Signed
-from scf.web.i18n import N_
+from scf.web.i18n import N_, translate
 from scf.web.pages import Pages, go
+from scf.web.reading import clauses_of, missing_boxes, seconds_to_read
+from scf.web.signing import is_person, keep_signed_reading, kept_act, prepared_act, sign_read
 from scf.web.svg.charts import against
 from scf.web.tables import csv_answer
-from scf.web.two_people import check_reading, is_person, seconds_to_read, signatures_of
 from scf.web.views_prove import prove_box, prove_by_form
+from scf.web.views_signing import opened, sign_page
+from scf.web.voice import LANGUAGES
 
 router = APIRouter()
-_CONFIRM_SECONDS = 12 * 3600
-MAKER_CLAUSES = (
-    N_("We owe these amounts for goods or services received; order, delivery and invoice of each are on file."),
-    N_("Nothing is signed for the firm yet: a second person checks each one, and only then do we owe it."),
-)
+PROPOSED = N_("You propose %(count)s acceptances of together %(sum)s to a checker of your firm.")
+_READING = "propose_batch"
 
 
 @router.get("/to-accept")
@@ -88,9 +84,10 @@ def _chosen(request: Request, pages: Pages, caller: Caller, form: FormData) -> R
         return _to_accept_page(request, pages, caller, problem)
     content = {
         "caller": caller.address,
-        "account": obligor,
+        "act": _READING,
         "acts": acts,
         "language": pages.language(request),
+        "summary": counted(PROPOSED, ((one["currency"], int(one["minor"])) for one in acts)),
     }
     return _confirm_page(request, pages, caller, content, pages.sessions.seal(content), None)
 
@@ -106,14 +103,14 @@ def _prepare(app: App, session: Session, obligor: str, form: FormData) -> list[d
         prepared = prepare_accept_many(app.desk, session, obligor, notes)
         held = [queries.note(session, row.note_id) for row in notes]
         code = queries.receivable(session, held[0].receivable_id).currency
-        return [_kept(prepared, sum(note.amount_minor for note in held), code)]
+        return [kept_act(prepared, sum(note.amount_minor for note in held), code)]
     waiting = confirming.to_accept(app, session, obligor, limit=20_000)
     if raw:
         chosen = confirming.chosen_from_file(waiting, raw)
     else:
         chosen = confirming.chosen_by_id(waiting, (str(value) for value in form.getlist("pick")))
     made = confirming.prepare(app, obligor, chosen)
-    return [_kept(one, item.amount_minor, item.currency) for one, item in zip(made, chosen, strict=True)]
+    return [kept_act(one, item.amount_minor, item.currency) for one, item in zip(made, chosen, strict=True)]
 
 
 @router.post("/to-accept/propose")
@@ -125,29 +122,32 @@ async def propose(request: Request, pages: PagesDoor, caller: Signed) -> Respons
 
 def _propose(request: Request, pages: Pages, caller: Caller, form: FormData) -> Response:
     app, sealed = pages.app, str(form.get("sealed") or "")
-    kept = pages.sessions.open(sealed, seconds=_CONFIRM_SECONDS)
-    if kept is None or kept.get("caller") != caller.address:
-        raise Problem("confirmation_expired")
-    content: dict[str, Any] = dict(kept)
-    acts: list[dict[str, Any]] = content["acts"]
+    content = opened(pages, caller, sealed)
     try:
         sent = prove_by_form(request, pages, caller, form)
+        if sent and "read" in content:
+            return _ask_signatures(request, pages, caller, content, None, sent_to=sent)
         if sent:
-            return _confirm_page(request, pages, caller, content, sealed, None, sent_to=sent)
-        check_reading(request, content, form, [pages.gettext(request, text) for text in MAKER_CLAUSES])
-        signatures = signatures_of(app, caller, [bytes.fromhex(one["digest"]) for one in acts], form)
+            return _confirm_page(request, pages, caller, content, sealed, None, form, sent_to=sent)
+        made = sign_read(app, caller, content, form, speed=float(request.app.state.reading_speed))
+        if made is None:
+            return _ask_signatures(request, pages, caller, content, None)
         with app.desk.session() as session:
-            for one, signature in zip(acts, signatures, strict=True):
+            keep_signed_reading(session, app, caller, content, made)
+            for one, signature in zip(content["acts"], made.acts, strict=True):
                 app.approvals.propose(
                     session,
-                    _prepared(app, one),
+                    prepared_act(app, one),
                     caller.address,
                     signature,
                     amount_minor=int(one["minor"]),
                     currency=one["currency"],
                 )
     except Problem as problem:
-        return _confirm_page(request, pages, caller, content, sealed, problem)
+        if "read" in content and not app.settings.demo:
+            return _ask_signatures(request, pages, caller, content, problem)
+        content.pop("read", None)
+        return _confirm_page(request, pages, caller, content, sealed, problem, form)
     return go("/to-approve", done="proposed")
 
 
@@ -209,25 +209,40 @@ def _confirm_page(
     content: Mapping[str, Any],
     sealed: str,
     problem: Problem | None,
+    form: FormData | None = None,
     *,
     sent_to: str | None = None,
 ) -> Response:
-    acts = content["acts"]
-    clauses = [pages.gettext(request, text) for text in MAKER_CLAUSES]
+    acts, clauses = content["acts"], clauses_of(_READING, str(content["language"]))
     return pages.render(
         request,
         "to_accept_confirm.html",
         caller,
         status=problem.status if problem else 200,
         acts=acts,
+        summary=content["summary"],
         totals=totals_of((one["currency"], int(one["minor"])) for one in acts),
         clauses=clauses,
+        ticked=missing_boxes(clauses, form),
         sealed=sealed,
-        prove=prove_box(request, pages, caller, sent_to),
-        needed=seconds_to_read(request, clauses),
+        needed=seconds_to_read(content, float(request.app.state.reading_speed)),
         person=is_person(pages.app, caller),
+        prove=prove_box(request, pages, caller, sent_to),
         problem=problem,
     )
+
+
+def _ask_signatures(
+    request: Request,
+    pages: Pages,
+    caller: Caller,
+    content: Mapping[str, Any],
+    problem: Problem | None,
+    *,
+    sent_to: str | None = None,
+) -> Response:
+    path = "/to-accept/propose"
+    return sign_page(request, pages, caller, content, problem, action=path, back="/to-accept", sent_to=sent_to)
 
 
 def limits_of(app: App, session: Session, obligor: str, currency: str = "CNY") -> list[dict[str, Any]]:
@@ -258,29 +273,8 @@ def totals_of(pairs: Any) -> list[dict[str, str]]:
     return [amount(minor, code) for code, minor in sorted(sums.items())]
 
 
-def _kept(prepared: Prepared, minor: int, currency: str) -> dict[str, Any]:
-    """A prepared act as it travels in the sealed form."""
-    return {
-        "act": prepared.act,
-        "primary_type": prepared.primary_type,
-        "message": plain(prepared.typed_data["message"]),
-        "signers": list(prepared.signers),
-        "summary": prepared.summary,
-        "digest": prepared.digest.hex(),
-        "minor": str(minor),
-        "currency": currency,
-    }
-
-
-def _prepared(app: App, kept: Mapping[str, Any]) -> Prepared:
-    message = read_message("Receivables", kept["primary_type"], kept["message"])
-    return Prepared(
-        act=kept["act"],
-        contract="Receivables",
-        primary_type=kept["primary_type"],
-        message=message,
-        signers=tuple(kept["signers"]),
-        summary=dict(kept["summary"]),
-        typed_data={},
-        digest=digest(app.contracts, "Receivables", kept["primary_type"], message),
-    )
+def counted(message: str, pairs: Iterable[tuple[str, int]]) -> dict[str, str]:
+    """A sentence with how many there are and what they come to, in both languages."""
+    rows = list(pairs)
+    total = " + ".join(format_money(int(one["minor"]), one["currency"]) for one in totals_of(rows))
+    return {language: translate(language, message) % {"count": len(rows), "sum": total} for language in LANGUAGES}
