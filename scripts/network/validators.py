@@ -18,6 +18,7 @@ import httpx
 from eth_keys.main import KeyAPI
 from network.sealing import EPOCH, extra_of, genesis_hash, write_sealed
 
+from scf.ledger.interchange import LONDON_FORKS
 from scf.ledger.protocol import Ledger
 from scf.ledger.signing import address_of, canonical
 
@@ -25,18 +26,6 @@ ROOT = Path(__file__).resolve().parents[2]
 GETH = ROOT / "build" / "network" / "bin" / "geth"
 CHAIN_ID = 20_260
 GAS_LIMIT = 1_000_000_000
-_FORKS = (
-    "homesteadBlock",
-    "eip150Block",
-    "eip155Block",
-    "eip158Block",
-    "byzantiumBlock",
-    "constantinopleBlock",
-    "petersburgBlock",
-    "istanbulBlock",
-    "berlinBlock",
-    "londonBlock",
-)
 
 
 def genesis(signers: list[str], *, period_s: int = 1, timestamp: int | None = None) -> dict[str, Any]:
@@ -47,7 +36,7 @@ def genesis(signers: list[str], *, period_s: int = 1, timestamp: int | None = No
     return {
         "config": {
             "chainId": CHAIN_ID,
-            **dict.fromkeys(_FORKS, 0),
+            **dict.fromkeys(LONDON_FORKS, 0),
             "clique": {"period": period_s, "epoch": EPOCH},
         },
         "timestamp": hex(int(time.time()) if timestamp is None else timestamp),

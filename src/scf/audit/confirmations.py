@@ -10,24 +10,20 @@ import secrets
 from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
-from eth_abi.abi import encode
 from sqlalchemy import BigInteger
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from scf.desk.service import Desk
 from scf.kernel.problems import Problem
+from scf.ledger.contracts import account_signed
 from scf.ledger.hashing import keccak
 from scf.ledger.intents import sort_signatures
-from scf.ledger.protocol import Reverted
 from scf.ledger.signing import recover_digest
-from scf.ledger.types import Call
 from scf.parties.models import Member
 from scf.receivables.models import Receivable, ReceivableState
 from scf.store import evidence
 from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
-
-_VALID = bytes.fromhex("1626ba7e")
 
 
 class Confirmation(SQLModel, table=True):
@@ -150,8 +146,6 @@ class Confirmations:
             if len(parts) == 1 and recover_digest(signed, parts[0]) == member.key:
                 return True
             joined = b"".join(sort_signatures(signed, parts))
-            asked = _VALID + encode(["bytes32", "bytes"], [signed, joined])
-            answer = self._desk.ledger.call(Call(member.key, asked, "QuorumAccount", "isValidSignature"))
-        except (Problem, Reverted):
+            return account_signed(self._desk.ledger, member.key, signed, joined)
+        except Problem:
             return False
-        return answer[:4] == _VALID

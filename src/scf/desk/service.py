@@ -12,15 +12,14 @@ from dataclasses import dataclass, field
 from threading import RLock
 from typing import Any
 
-from eth_abi.abi import encode
 from sqlalchemy import Engine
 from sqlmodel import Session
 
 from scf.kernel.clock import Clock
 from scf.kernel.problems import MoneyMoved, Problem
-from scf.ledger.contracts import Contracts, Event
+from scf.ledger.contracts import Contracts, Event, account_signed
 from scf.ledger.intents import digest, recover, sort_signatures, typed_data
-from scf.ledger.protocol import Ledger, Reverted
+from scf.ledger.protocol import Ledger
 from scf.ledger.relayer import Relayer
 from scf.ledger.signing import recover_digest
 from scf.ledger.types import Call, Header, Receipt
@@ -30,8 +29,6 @@ from scf.store.session import transaction
 
 PeopleCheck = Callable[[str, str, int, str, tuple[str, str, Mapping[str, Any]], Sequence[bytes]], None]
 """Refuses an act of an account (act, account, amount, currency, typed data, signature parts) only one person signed."""
-_VALID_SIGNATURE = bytes.fromhex("1626ba7e")
-"""Selector and answer of ERC-1271's isValidSignature(bytes32,bytes)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,12 +151,7 @@ class Desk:
                 return
         except Problem:
             pass  # several signatures joined, for a contract account to judge
-        asked = _VALID_SIGNATURE + encode(["bytes32", "bytes"], [signed, signature])
-        try:
-            answer = self.ledger.call(Call(key, asked, "QuorumAccount", "isValidSignature"))
-        except Reverted:
-            answer = b""
-        if answer[:4] != _VALID_SIGNATURE:
+        if not account_signed(self.ledger, key, signed, signature):
             raise Problem("signature_not_of_signer", act=primary_type, who=key)
 
     def relay(self, acts: Sequence[tuple[str, Call]], *, check: bool = True) -> list[Done]:

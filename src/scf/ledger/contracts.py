@@ -166,6 +166,16 @@ class Contracts:
         check_code(ledger, self)
 
 
+def account_signed(ledger: Ledger, account: str, digest: bytes, signature: bytes) -> bool:
+    """Whether a contract account says that `signature` over `digest` is its own (ERC-1271)."""
+    asked = Handle(artifact("QuorumAccount"), account).call("isValidSignature", digest, signature)
+    try:
+        answer = ledger.call(asked)
+    except Reverted:
+        return False
+    return answer[:4] == asked.data[:4]  # the standard's answer is the selector of its own question
+
+
 def decode_error(data: bytes) -> ContractError:
     """Custom error, `Error(string)` or `Panic(uint256)` of revert data; unknown data gives an empty name."""
     selector = data[:4]

@@ -11,7 +11,7 @@ from typing import Any, BinaryIO
 from scf.ledger.encoding import rlp_decode, rlp_encode
 from scf.ledger.protocol import Ledger
 
-_FORKS = (
+LONDON_FORKS = (
     "homesteadBlock",
     "eip150Block",
     "eip155Block",
@@ -22,16 +22,16 @@ _FORKS = (
     "istanbulBlock",
     "berlinBlock",
     "londonBlock",
-    "mergeNetsplitBlock",
 )
+"""Forks up to London in geth's words, all at block 0: contracts cost the same gas here and on every network of ours."""
 
 
 def genesis_file(ledger: Ledger) -> dict[str, Any]:
     """The genesis of the chain as geth reads it: Paris from the first block, nothing allotted."""
     header = ledger.header(0)
     gas_limit = int.from_bytes(rlp_decode(header.rlp)[9], "big")
-    config: dict[str, Any] = {"chainId": ledger.chain_id, **dict.fromkeys(_FORKS, 0)}
-    config.update(terminalTotalDifficulty=0, terminalTotalDifficultyPassed=True)
+    config: dict[str, Any] = {"chainId": ledger.chain_id, **dict.fromkeys(LONDON_FORKS, 0)}
+    config.update(mergeNetsplitBlock=0, terminalTotalDifficulty=0, terminalTotalDifficultyPassed=True)
     return {
         "config": config,
         "nonce": "0x0",

@@ -13,6 +13,7 @@ from typing import Any
 
 from scf.kernel.problems import Problem
 from scf.ledger.embedded.engine import EmbeddedLedger
+from scf.ledger.filters import filter_methods
 from scf.ledger.hashing import keccak
 from scf.ledger.jsonform import block_json, log_json, proof_json, receipt_json, transaction_json
 from scf.ledger.protocol import NotAccepted
@@ -76,6 +77,7 @@ class Methods:
             "eth_getTransactionReceipt": self._receipt,
             "eth_getLogs": self._logs,
             "eth_sendRawTransaction": self._send,
+            **filter_methods(ledger.head, self._block_at, self._logs, self._block_hash),
         }
 
     def answer(self, request: Any) -> Json:
@@ -195,6 +197,9 @@ class Methods:
             return None
         canonical = self._ledger.block(found[0]).receipts[found[1]]
         return receipt_json(receipt, canonical, decode_transaction(found[2]))
+
+    def _block_hash(self, at: int) -> str:
+        return "0x" + self._header(at).hash.hex()
 
     def _header(self, at: int) -> Header:
         return self._ledger.header(at)

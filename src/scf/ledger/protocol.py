@@ -40,6 +40,10 @@ class Ledger(Protocol):
         """EIP-155 chain id."""
         ...
 
+    def now(self) -> int:
+        """The ledger's clock in unix seconds: no block to come is older than this."""
+        ...
+
     def head(self) -> Header:
         """Header of the newest block."""
         ...

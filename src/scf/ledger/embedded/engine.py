@@ -140,6 +140,10 @@ class EmbeddedLedger:
         """Gas limit of every block."""
         return self._gas_limit
 
+    def now(self) -> int:
+        """See `Ledger.now`: the time of the next block, if it were made at this moment."""
+        return max(self._clock.now(), self.head().timestamp + 1)
+
     def head(self) -> Header:
         """See `Ledger.head`."""
         if self._read_only:

@@ -107,6 +107,10 @@ class RpcLedger:
         self._nodes.survey()
         return self._nodes.status()
 
+    def now(self) -> int:
+        """See `Ledger.now`: a network keeps its own time, which is that of its newest block."""
+        return self.head().timestamp
+
     def head(self) -> Header:
         """See `Ledger.head`. A node that fell behind what was already seen is passed over where another is not."""
         block = self._nodes.ask("eth_getBlockByNumber", "latest", False)

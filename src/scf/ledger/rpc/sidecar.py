@@ -185,6 +185,10 @@ class SidecarLedger:
         """EIP-155 chain id."""
         return self._node.chain_id
 
+    def now(self) -> int:
+        """See `Ledger.now`: the time of the next block, if it were made at this moment."""
+        return max(self._clock.now(), self._node.head().timestamp + 1)
+
     def head(self) -> Header:
         """See `Ledger.head`."""
         return self._node.head()
@@ -207,7 +211,7 @@ class SidecarLedger:
 
     def call(self, call: Call, *, sender: str | None = None, at: int | None = None) -> bytes:
         """See `Ledger.call`; only the newest state is there, and without `at` the next block's time."""
-        timestamp = max(self._clock.now(), self._node.head().timestamp + 1) if at is None else None
+        timestamp = self.now() if at is None else None
         return self._node.call(call, sender=sender, at=at, timestamp=timestamp)
 
     def logs(self, first: int, last: int, addresses: Collection[str] | None = None) -> Iterator[Log]:
