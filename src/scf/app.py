@@ -205,6 +205,7 @@ class App:
             repayment_accounts=repayment_accounts,
             answer_asks=self.quotes.answer_open,
             remind_holds=self._remind_holds,
+            funding=self.financing.funding,
         )
         self.documents.rests.append(lambda session, rest: refuse_taking_back(session, rest.orders))
         self.lists = Lists(self.desk, self.parties)

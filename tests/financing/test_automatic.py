@@ -157,7 +157,7 @@ def test_a_request_ends_and_says_at_each_step_who_acts_until_when(installation: 
     def states() -> list[str]:
         with app.desk.session() as session:
             row = next(one for one in app.financing.asks_of(session, at.who(LOTUS)) if one.id == ask)
-            found = sealing.steps(session, row, at.clock.now(), app.maturity.calendar)
+            found = sealing.steps(session, row, at.clock.now(), app.maturity.calendar, app.financing.funding.days())
         assert all(one.way_back["en"] and one.way_back["zh-CN"] for one in found)
         return [one.state for one in found]
 
@@ -168,7 +168,9 @@ def test_a_request_ends_and_says_at_each_step_who_acts_until_when(installation: 
     with app.desk.session() as session:
         app.financing.register(session, sold)
     assert states() == ["done", "done", "done", "now"]
-    at.clock.advance(days=8)
+    at.clock.advance(days=2)
+    assert states() == ["done", "done", "done", "late"], "T+1 is over, the lock is not"
+    at.clock.advance(days=6)
     app.receivables.lapse_due()
     assert states() == ["done", "done", "done", "over"]
     with app.desk.session() as session:

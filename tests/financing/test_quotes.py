@@ -165,7 +165,11 @@ def test_no_completion_without_registration_or_by_another_bank(scene: Scene) -> 
 
 def test_a_lock_that_nobody_paid_for_gives_the_value_back(scene: Scene) -> None:
     note = scene.accepted(scene.quoted())
-    scene.at.clock.advance(days=4)
+    with scene.at.app.reading() as session:
+        until = scene.room.financing(session, note).lock_until
+    scene.at.clock.move_to(until - 1)
+    assert scene.at.app.receivables.lapse_due() == []
+    scene.at.clock.move_to(until)
     scene.at.app.receivables.lapse_due()
     with scene.at.app.reading() as session:
         assert queries.note(session, scene.root).amount_minor == FACE

@@ -41,6 +41,7 @@ CASES: dict[str, Case] = {
     "CN-768-ONCE": ({"invoice_assigned": True}, {"invoice_assigned": False}),
     "CN-77-12-CHOICE": ({"financiers_invited": 1}, {"financiers_invited": 2}),
     "CN-77-13-REGISTER": ({"registration_number": "  "}, {"registration_number": "ZD-2026-1"}),
+    "CN-FUND-DAYS": ({"business_days_to_payment": 2}, {"business_days_to_payment": 1}),
     "CN-77-15-OVERDUE": ({"obligor_overdue": True}, {"obligor_overdue": False}),
     "CN-77-15-FINANCE": ({"obligor_overdue": True}, {"obligor_overdue": False}),
     "CN-SPLIT-DEPTH": ({"tier": 11}, {"tier": 10}),

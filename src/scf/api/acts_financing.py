@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from datetime import date
 from typing import Any
 
 from sqlmodel import Session
@@ -12,8 +13,7 @@ from scf.api.access import Caller
 from scf.api.act_kinds import MONEY_EXAMPLE, NOTE_EXAMPLE, Message, PlainAct, Ready, Signatures, SignedAct, by_field
 from scf.app import App
 from scf.financing.models import FinancingAsk, QuoteOffer
-from scf.financing.price import Fee, price
-from scf.kernel.clock import today
+from scf.financing.price import Fee, Price, price
 from scf.kernel.dates import day_of
 from scf.kernel.problems import Problem
 from scf.parties.service import Role
@@ -34,8 +34,9 @@ def _ask(app: App, caller: Caller, body: shapes.AskBody) -> Mapping[str, Any]:
         return {"ask": row.id, "note": row.note_id}
 
 
-def _quote_context(body: shapes.QuoteBody) -> dict[str, Any]:
+def _quote_context(body: shapes.QuoteBody, figures: Price) -> dict[str, Any]:
     return {
+        "funded_on": figures.funded_on.isoformat(),
         "ask": body.ask,
         "rate_ppm": body.rate_ppm,
         "fees": [{"code": fee.code, "payee": fee.payee, "minor": str(fee.amount.read())} for fee in body.fees],
@@ -53,7 +54,7 @@ def _quote(app: App, caller: Caller, body: shapes.QuoteBody) -> Ready:
         recourse=body.recourse,
         entrusted_account=body.entrusted_account,
     )
-    return Ready(prepared, _quote_context(body), figures)
+    return Ready(prepared, _quote_context(body, figures), figures)
 
 
 def _send_quote(
@@ -62,6 +63,7 @@ def _send_quote(
     try:
         ask, rate_ppm = str(context["ask"]), int(context["rate_ppm"])
         fees = tuple(Fee(str(fee["code"]), str(fee["payee"]), int(fee["minor"])) for fee in context["fees"])
+        funded_on = date.fromisoformat(str(context["funded_on"]))
     except (KeyError, TypeError, ValueError) as error:
         raise Problem("request_not_readable", place="context", reason="send back what prepare gave") from error
     with app.reading() as session:
@@ -71,7 +73,7 @@ def _send_quote(
         int(message["amount"]),
         receivable.currency,
         rate_ppm,
-        today(app.clock),
+        funded_on,
         day_of(receivable.maturity),
         fees=fees,
     )

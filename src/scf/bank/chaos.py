@@ -17,7 +17,7 @@ class Chaos:
     """How often each trouble strikes, in parts per million.
 
     `reject`: an instruction is refused without a reason one could have known. `delay`: it is executed a business day
-    later. `duplicate`: an outgoing file is delivered twice. `reissue`: a statement comes again under another message
+    later. `stall`: it lies for days before it is executed. `duplicate`: an outgoing file is delivered twice. `reissue`: a statement comes again under another message
     id, marked as a duplicate. `bounce`: a payment to another bank comes back. `hold_back`: a file is delivered hours
     late. `shuffle`: files of one collection come in any order, so money may move before its order is answered.
     """
@@ -31,6 +31,8 @@ class Chaos:
     hold_back_ppm: int = 100_000
     hold_back_seconds: int = 6 * 3600
     shuffle: bool = True
+    stall_ppm: int = 0
+    stall_days: int = 10
 
     def rejects(self, end_to_end_id: str) -> bool:
         """Whether this instruction is refused."""
@@ -39,6 +41,10 @@ class Chaos:
     def delays(self, end_to_end_id: str) -> bool:
         """Whether this instruction waits a business day more."""
         return self._strikes("delay", end_to_end_id, self.delay_ppm)
+
+    def stalls(self, end_to_end_id: str) -> bool:
+        """Whether this instruction lies for `stall_days` calendar days more."""
+        return self._strikes("stall", end_to_end_id, self.stall_ppm)
 
     def bounces(self, reference: str) -> bool:
         """Whether the other bank sends this payment back."""

@@ -10,7 +10,6 @@ from __future__ import annotations
 import hashlib
 import json
 import re
-import uuid
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
@@ -18,7 +17,7 @@ from datetime import date
 from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 
-from scf.bank import matching, orders, statements
+from scf.bank import again, matching, orders, statements
 from scf.bank.balances import BalanceProof, booked_minor, prove_balance
 from scf.bank.gateway import BankFile, Gateway
 from scf.bank.models import BankAccount, BankFileRow, BankInstruction, BankLine, InstructionState
@@ -41,14 +40,14 @@ __all__ = [
     "Collected",
     "InstructionState",
     "Reaction",
-    "account",
-    "ask_again",
+    "account", "ask_again", "attempt_name",
     "bank_source",
     "booked_minor",
     "collect",
     "contradicting_lines",
     "credits_of",
     "exchange",
+    "failed_payments",
     "import_statement",
     "import_status",
     "instruct_payment",
@@ -56,6 +55,7 @@ __all__ = [
     "lines",
     "lock_account",
     "open_account",
+    "pay_again",
     "payment",
     "payment_reference",
     "payments",
@@ -69,6 +69,9 @@ __all__ = [
 ]  # fmt: skip
 
 ask_again = orders.ask_again
+attempt_name = again.attempt_name
+failed_payments = again.failed_payments
+pay_again = again.pay_again
 Reaction = Callable[[Session, Sequence[BankLine]], None]
 """What a caller writes in the same transaction as new lines."""
 _NAMES_AT_ONCE = 500
@@ -197,7 +200,7 @@ def instruct_payment(
         remittance=remittance[:140],
         release_reference=release_reference,
         purpose=purpose,
-        uetr=str(uuid.UUID(bytes=hashlib.sha256(end_to_end_id.encode()).digest()[:16], version=4)),
+        uetr=again.uetr_of(end_to_end_id),
         written_at=now,
         changed_at=now,
     )

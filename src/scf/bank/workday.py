@@ -205,6 +205,8 @@ class Workday:
             day = execution_day(calendar, wanted, self.day, answers.moment(self.now).time(), self._house.cut_off)
             if chaos is not None and chaos.delays(one.instruction.end_to_end_id):
                 day = business_day_from(calendar, day + timedelta(days=1))
+            if chaos is not None and chaos.stalls(one.instruction.end_to_end_id):
+                day = business_day_from(calendar, day + timedelta(days=chaos.stall_days))
         except Problem as problem:
             one.refuse("DT01", problem.sentence("en"))
             return

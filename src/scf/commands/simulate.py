@@ -24,6 +24,9 @@ def year(
     json_path: Annotated[Path | None, typer.Option("--json", help="Write the figures to this file.")] = None,
     data: Annotated[Path | None, typer.Option("--data", help="Keep everything in this new folder.")] = None,
     days: Annotated[int, typer.Option(min=30, help="Length of the year.")] = 365,
+    chaos: Annotated[
+        bool, typer.Option("--chaos", help="A bad year at the bank: refusals, returns, delays, files late and twice.")
+    ] = False,
 ) -> None:
     """Issue, pass, finance, lock, pay on time, late, in parts or never; exit 0 only when every cent is there."""
     from scf.demo.simulate import simulate_year, write_figures
@@ -31,7 +34,12 @@ def year(
     with terminal.progress() as bar:
         task = bar.add_task("Days", total=days)
         found = simulate_year(
-            firms, seed, days=days, data=data, progress=lambda done, total: bar.update(task, completed=done)
+            firms,
+            seed,
+            days=days,
+            chaos=chaos,
+            data=data,
+            progress=lambda done, total: bar.update(task, completed=done),
         )
     for name, value in found.items():
         terminal.out.print(f"{name}: {value}")

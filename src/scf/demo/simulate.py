@@ -11,7 +11,7 @@ from pathlib import Path
 
 from scf.app import open_app
 from scf.demo.run import demo_settings
-from scf.demo.simulate_bank import YearBank
+from scf.demo.simulate_bank import YearBank, chaos_of
 from scf.demo.simulate_cast import CURRENCY, YearCast
 from scf.demo.simulate_tally import figures
 from scf.demo.simulate_year import Year
@@ -33,17 +33,21 @@ def simulate_year(
     seed: int,
     *,
     days: int = YEAR_DAYS,
+    chaos: bool = False,
     data: Path | None = None,
     progress: Callable[[int, int], None] = lambda done, total: None,
 ) -> dict[str, int]:
     """Simulate a year and return its figures. Without `data` everything is thrown away at the end.
 
+    With `chaos` the bank has a bad year: it refuses, delays and brings back payments, misses its cut-off, sends files
+    late, twice and in any order, and learns of payments before the installation instructs them.
+
     After the last day time goes on until everything promised is paid or given up, at most 120 days.
     """
     if data is not None:
-        return _simulate(data, firms, seed, days, progress)
+        return _simulate(data, firms, seed, days, chaos, progress)
     with tempfile.TemporaryDirectory(prefix="scf-year-", dir=_MEMORY if _MEMORY.is_dir() else None) as folder:
-        return _simulate(Path(folder), firms, seed, days, progress)
+        return _simulate(Path(folder), firms, seed, days, chaos, progress)
 
 
 def write_figures(found: dict[str, int], path: Path) -> None:
@@ -51,13 +55,15 @@ def write_figures(found: dict[str, int], path: Path) -> None:
     path.write_text(json.dumps(found, indent=2) + "\n", encoding="utf-8")
 
 
-def _simulate(data: Path, firms: int, seed: int, days: int, progress: Callable[[int, int], None]) -> dict[str, int]:
+def _simulate(
+    data: Path, firms: int, seed: int, days: int, chaos: bool, progress: Callable[[int, int], None]
+) -> dict[str, int]:
     began = time.monotonic()
     clock = VirtualClock(to_unix(FIRST_DAY))
     with open_app(demo_settings(data), clock) as app:
-        cast = YearCast(app, firms)
+        cast = YearCast(app, firms, other_banks=chaos)
         cast.enrol()
-        bank = YearBank(app, clock, cast)
+        bank = YearBank(app, clock, cast, chaos_of(seed) if chaos else None)
         bank.open(CAPITAL_MINOR)
         with app.desk.session() as session:
             for core in cast.cores:
@@ -81,4 +87,4 @@ def _simulate(data: Path, firms: int, seed: int, days: int, progress: Callable[[
         found = figures(year, CAPITAL_MINOR * (len(cast.cores) + len(cast.financiers)))
         if year.tally.notes:
             (data / "differences.txt").write_text("\n".join(year.tally.notes) + "\n", encoding="utf-8")
-    return {**found, "firms": firms, "seed": seed, "seconds": round(time.monotonic() - began)}
+    return {**found, "firms": firms, "seed": seed, "chaos": int(chaos), "seconds": round(time.monotonic() - began)}

@@ -17,11 +17,15 @@ CURRENCY = "CNY"
 CORE_LIMIT_MINOR = 10**12
 FIRMS_A_CORE = 40
 ENROL_AT_ONCE = 40
+OTHER_BANK = "OTHRCNBJXXX"
 
 
 @dataclass(frozen=True, slots=True)
 class Actor:
-    """One address with the keys that sign for it and its bank account. `tier` is 1 to 3 for suppliers, else 0."""
+    """One address with the keys that sign for it and its bank account. `tier` is 1 to 3 for suppliers, else 0.
+
+    `elsewhere` names the bank of an account that is not at the simulated one.
+    """
 
     name: str
     address: str
@@ -30,13 +34,18 @@ class Actor:
     size: str
     account: str
     tier: int = 0
+    elsewhere: str | None = None
 
 
 class YearCast:
-    """Everybody of one simulated year; the same number of firms gives the same cast."""
+    """Everybody of one simulated year; the same number of firms gives the same cast.
 
-    def __init__(self, app: App, firms: int) -> None:
+    With `other_banks` every fifth supplier keeps its account at another bank, which may send payments back.
+    """
+
+    def __init__(self, app: App, firms: int, *, other_banks: bool = False) -> None:
         self._app = app
+        self._other_banks = other_banks
         cores = max(2, firms // FIRMS_A_CORE)
         self.cores = [self._core(place) for place in range(1, cores + 1)]
         self.suppliers = [self._one(f"firm {n}", Role.SUPPLIER, self._size(n), 1 + n % 3) for n in range(1, firms + 1)]
@@ -91,7 +100,9 @@ class YearCast:
 
     def _one(self, name: str, role: Role, size: str, tier: int = 0) -> Actor:
         key = demo_key(f"year {name}")
-        return Actor(name, key.address, (key,), role, size, account_number_of(f"year {name}"), tier)
+        number = account_number_of(f"year {name}")
+        elsewhere = OTHER_BANK if tier and self._other_banks and int(name.split()[-1]) % 5 == 0 else None
+        return Actor(name, key.address, (key,), role, size, number, tier, elsewhere)
 
     @staticmethod
     def _size(number: int) -> str:

@@ -12,9 +12,12 @@ from sqlmodel import select
 from scf.bank.simulator import account_number_of
 from scf.demo.simulate_cast import CURRENCY, Actor
 from scf.desk.service import Prepared
+from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
 from scf.entrusted.models import EntrustedAccount
 from scf.entrusted.service import OpenRequest, StagePlan
+from scf.jobs.locked_proof import day_by_day, prove_locked
+from scf.kernel.clock import today
 from scf.kernel.dates import to_unix
 from scf.ledger.types import Call
 
@@ -41,9 +44,11 @@ class Locked:
     financier: Actor
     payee: Actor
     amount_minor: int
+    seller: Actor
     tasks: list[Task] = field(default_factory=list)
     is_locked: bool = False
     lock_reference: str = ""
+    is_late: bool = False
 
 
 class LockedMoney:
@@ -72,7 +77,8 @@ class LockedMoney:
             serial = year.tally.counts["locked_accounts"]
             year.tally.counts["locked_accounts"] += 1
             number = account_number_of(f"year locked {serial}")
-            payee = year.random.choice([one for one in year.cast.suppliers if one.address != seller.address])
+            here = [one for one in year.cast.suppliers if one.elsewhere is None]
+            payee = year.random.choice([one for one in here if one.address != seller.address])
             first = amount * 40 // 100
             plans = tuple(self._plan(payee, part, days) for part, days in ((first, 40), (amount - first, 60)))
             prepared = year.app.entrusted.prepare_open(
@@ -90,19 +96,29 @@ class LockedMoney:
                 )
             )
             acts.append((f"year:open:{serial}", self._call(prepared, financier, seller)))
-            made.append((number, financier, payee, amount, first))
+            made.append((number, financier, payee, amount, first, seller))
         opened = []
-        for done, (number, financier, payee, amount, first) in zip(year.relay(acts), made, strict=True):
-            account = Locked(done.event("Opened").args["accountId"], number, financier, payee, amount)
+        for done, (number, financier, payee, amount, first, seller) in zip(year.relay(acts), made, strict=True):
+            account = Locked(done.event("Opened").args["accountId"], number, financier, payee, amount, seller)
             year.bank.open_locked(account.id, number, (payee.account, financier.account))
             self._plan_tasks(account, first)
             self._accounts[account.id] = account
             opened.append(account)
         return opened
 
-    def arrived(self, account_id: int, bank_reference: str) -> None:
-        """The bank's line says that the money is in the account; it is confirmed with the next `confirm`."""
-        self._accounts[account_id].lock_reference = bank_reference
+    def arrived(self, account_id: int, bank_reference: str, *, is_late: bool = False) -> None:
+        """The bank's line says that the money is in the account; it is confirmed with the next `confirm`.
+
+        Money that came too late for its sale is held and given back by payer and beneficiary together.
+        """
+        account = self._accounts[account_id]
+        account.lock_reference, account.is_late = bank_reference, is_late
+        if is_late:
+            account.tasks = [Task(today(self._year.clock), stage, "give back") for stage in (0, 1)]
+
+    def dropped(self, account_id: int) -> None:
+        """The sale came to nothing before any money was there."""
+        self._accounts[account_id].tasks = []
 
     def act(self, day: date) -> None:
         """Attest, approve and order what is due today."""
@@ -115,6 +131,8 @@ class LockedMoney:
             for task in due:
                 if task.kind == "release":
                     acts += self._sign_release(account, task)
+                if task.kind == "give back":
+                    self._agree_to_give_back(account, task.stage)
                 orders.append((account, task))
         year.relay(acts)
         with year.app.desk.session() as session:
@@ -131,12 +149,12 @@ class LockedMoney:
     def confirm(self) -> None:
         """Confirm on the ledger what the bank's lines prove: locked, released, paid back."""
         year, acts = self._year, []
+        creditors = {
+            name: account.payee.account if kind == "release" else account.financier.account
+            for name, (account, _, _, kind) in self._moving.items()
+        }
         with year.app.desk.session() as session:
-            creditors = {
-                name: account.payee.account if kind == "release" else account.financier.account
-                for name, (account, _, _, kind) in self._moving.items()
-            }
-            found = year.bank.credits(session, creditors)
+            found = year.bank.arrived(session, creditors)
         for account in self._accounts.values():
             if account.lock_reference and not account.is_locked:
                 prepared = year.app.entrusted.prepare_confirm_locked(account.id, account.lock_reference)
@@ -150,7 +168,7 @@ class LockedMoney:
                 if is_release
                 else year.app.entrusted.prepare_confirm_refunded
             )
-            prepared = prepare(account.id, stage, amount, name, str(line.bank_reference))
+            prepared = prepare(account.id, stage, amount, str(line.end_to_end_id), str(line.bank_reference))
             acts.append((f"year:moved:{name}", self._call(prepared, year.cast.bank)))
             year.tally.counts["released_minor" if is_release else "refunded_minor"] += amount
         year.relay(acts)
@@ -171,6 +189,29 @@ class LockedMoney:
                 if said != held:
                     tally.counts["locked_differences"] += 1
                     tally.notes.append(f"{day} EA{account_id}: held {held}, statement {said}")
+
+    def prove_all(self) -> None:
+        """Every account on every day: what the ledger confirmed of the lines booked by then, against the statements."""
+        tally, last = self._year.tally, today(self._year.clock)
+        with self._year.app.desk.session() as session:
+            for account in self._accounts.values():
+                for day, held, said in day_by_day(session, account.id, account.number, last):
+                    tally.counts["locked_proofs"] += 1
+                    if said != held:
+                        tally.counts["locked_differences"] += 1
+                        tally.notes.append(f"{day} EA{account.id}: ledger {held}, statement {said}")
+            tally.counts["locked_alarms_open"] = len(prove_locked(session, now=self._year.clock.now())[1])
+
+    def _agree_to_give_back(self, account: Locked, stage: int) -> None:
+        """The payer holds the whole stage, and both sides agree that it goes back."""
+        year, key = self._year, f"{account.id}:{stage}"
+        with year.app.desk.session() as session:
+            amount = queries.stage(session, account.id, stage).amount_minor
+        why = "The money came after the note went back"
+        held = year.app.entrusted.prepare_dispute(account.id, stage, account.financier.address, amount, why)
+        year.relay([(f"year:late:{key}", self._call(held, account.financier))])
+        agreed = year.app.settling.prepare_resolve(account.id, stage, 0, amount, "Paid back to the financier")
+        year.relay([(f"year:back:{key}", self._call(agreed, account.financier, account.seller))])
 
     def _sign_release(self, account: Locked, task: Task) -> list[tuple[str, Call]]:
         year, acts = self._year, []

@@ -2,10 +2,15 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import date, timedelta
 from typing import TYPE_CHECKING
 
+from sqlmodel import Session
+
 from scf.bank.calendar import business_day_from
+from scf.financing.collecting import Finding
+from scf.financing.models import CollectedLine
 
 if TYPE_CHECKING:
     from scf.demo.simulate_year import Year
@@ -22,11 +27,17 @@ class Reversals:
         self._year = year
         self._at_once: dict[str, int] = {}
         self._later: list[tuple[date, str, int]] = []
+        self._again: set[str] = set()
 
     @property
     def is_busy(self) -> bool:
         """Whether anything is still to be taken back."""
         return bool(self._at_once or self._later)
+
+    def forget(self, name: str) -> None:
+        """A payment that never arrived is not taken back."""
+        self._at_once.pop(name, None)
+        self._later = [one for one in self._later if one[1] != name]
 
     def paid(self, day: date, name: str, receivable_id: int, fate: str) -> None:
         """A payment went out under this end-to-end id; remember it where its fate is to come back."""
@@ -36,33 +47,38 @@ class Reversals:
             back = day + timedelta(days=self._year.random.randint(2, 6))
             self._later.append((business_day_from(self._year.app.maturity.calendar, back), name, receivable_id))
 
-    def take_back_at_once(self, day: date) -> None:
-        """Take back what arrived today and nobody attested yet; it is paid again on the next business day."""
-        year = self._year
+    def take_back_at_once(self) -> None:
+        """Take back what arrived today; where nobody attested it yet, it is paid again on the next business day."""
         for name in self._reversed(list(self._at_once)):
-            year.plan_payment(day + timedelta(days=1), self._at_once.pop(name), "rest")
+            self._at_once.pop(name)
 
     def take_back_late(self, day: date) -> None:
-        """Take back what holders were paid from, and have the obligor make it good today."""
-        year = self._year
-        due = {name: receivable for when, name, receivable in self._later if when <= day}
-        gone = self._reversed(list(due))
+        """Take back what holders were paid from."""
+        gone = self._reversed([name for when, name, _ in self._later if when <= day])
         self._later = [one for one in self._later if one[1] not in gone]
-        with year.app.desk.session() as session:
-            for name, amount in gone.items():
-                core = year.obligor_of(session, due[name])
-                year.bank.pay(session, f"MKG{name}", core.account, year.bank.repayment, amount)
 
-    def _reversed(self, names: list[str]) -> dict[str, int]:
-        """Reverse the credits of these payments that arrived; returns their amounts."""
+    def found(self, session: Session, day: date, lines: Sequence[CollectedLine]) -> None:
+        """What the bank took back, as the installation understood it: the debt stands again, or is made good."""
+        year = self._year
+        for line in lines:
+            name = line.end_to_end_id or ""
+            if line.finding == Finding.REVERSED and line.receivable_id is not None and name not in self._again:
+                self._again.add(name)
+                year.plan_payment(day + timedelta(days=1), line.receivable_id, "rest")
+            elif line.finding == Finding.REVERSED_AFTER_SETTLEMENT and line.receivable_id is not None:
+                core = year.obligor_of(session, line.receivable_id)
+                year.bank.pay(session, f"MKG{line.line_id}", core.account, year.bank.repayment, -line.amount_minor)
+
+    def _reversed(self, names: list[str]) -> set[str]:
+        """Reverse the credits of these payments that arrived; returns which."""
         if not names:
-            return {}
+            return set()
         bank = self._year.bank
         with self._year.app.desk.session() as session:
-            found = bank.credits(session, dict.fromkeys(names, bank.repayment))
+            found = bank.credits(session, names, bank.repayment)
         for line in found.values():
             bank.simulator.reverse(str(line.bank_reference))
             self._year.tally.counts["reversals"] += 1
         if found:
             bank.exchange()
-        return {name: line.amount_minor for name, line in found.items()}
+        return set(found)

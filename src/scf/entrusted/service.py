@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from scf.bank.service import attempt_name
 from scf.desk.service import Desk, Done, Prepared
 from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
@@ -255,7 +256,8 @@ class EntrustedAccounts:
     def payment_order(self, session: Session, account_id: int, number: int) -> tuple[int, str, PayeeAccount]:
         """What the bank is to be told for a release now: amount, payment id, payee's account.
 
-        The payment id follows from account, stage and what was released before, so that a retry writes the same order.
+        The payment id follows from account, stage and what was released before, so that a retry writes the same order;
+        where the bank refused that one, the next attempt has an id of its own.
         Raises Problem `stage_not_releasable`.
         """
         if self.holds_back is not None:
@@ -272,14 +274,15 @@ class EntrustedAccounts:
         payee = session.get(PayeeAccount, stage.payee_account)
         if payee is None:
             raise Problem("unknown_stage", account=account_id, stage=number + 1)
-        return view.releasable_minor, f"EA{account_id}S{number}R{view.released_minor}", payee
+        name = attempt_name(session, f"EA{account_id}S{number}R{view.released_minor}")
+        return view.releasable_minor, name, payee
 
     def refund_order(self, session: Session, account_id: int, number: int) -> tuple[int, str]:
         """What the bank is to pay back to the payer now: amount, payment id. Raises Problem `stage_not_refundable`."""
         view = self.stage_view(session, account_id, number)
         if view.refundable_minor == 0:
             raise Problem("stage_not_refundable", account=account_id, stage=number + 1)
-        return view.refundable_minor, f"EA{account_id}S{number}B{view.refunded_minor}"
+        return view.refundable_minor, attempt_name(session, f"EA{account_id}S{number}B{view.refunded_minor}")
 
     def rule_of(self, session: Session, rule: str) -> StageRule | None:
         """The words behind a stage's rule hash."""

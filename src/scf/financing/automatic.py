@@ -29,7 +29,7 @@ from scf.receivables.models import Financing, Note, NoteState, Receivable
 from scf.receivables.programmes import Programmes
 
 LATEST_FUNDING_DAYS = 2
-"""How many days ahead money can be wanted: the lock of an accepted price must not end before it comes."""
+"""How many days ahead money can be wanted at least: the lock of an accepted price must not end before it comes."""
 Signer = Callable[[str, bytes], Sequence[bytes]]
 """Signature parts of a financier's address over a digest; none where its key is not kept here."""
 
@@ -67,7 +67,7 @@ class AutomaticQuotes:
     def figures(self, session: Session, note_id: str, amount_minor: int, funded_on: date | None = None) -> list[Figure]:
         """What every policy in force gives for an amount of a note today, most money first, refusals last.
 
-        `funded_on` is the day the money shall come, up to `LATEST_FUNDING_DAYS` ahead; a later one costs less. Raises
+        `funded_on` is the day the money shall come (see `funding_days`); a later one costs less. Raises
         Problem `unknown_note`, `note_not_movable`, `amount_above_note`, `funding_day_not_offered`.
         """
         funded = self._funding_day(funded_on)
@@ -151,14 +151,18 @@ class AutomaticQuotes:
             )
         return note, row
 
+    def funding_days(self) -> tuple[date, date, date]:
+        """(first, usual, last) day on which money can be wanted: today, T+1 by rule, and the last that a lock bears."""
+        now, usual = today(self._desk.clock), self._financing.funding.usual_day()
+        return now, usual, max(usual, next_day(now, LATEST_FUNDING_DAYS))
+
     def _funding_day(self, wanted: date | None) -> date:
-        now = today(self._desk.clock)
-        if wanted is not None and not 0 <= days_between(now, wanted) <= LATEST_FUNDING_DAYS:
-            last = next_day(now, LATEST_FUNDING_DAYS)
+        now, usual, last = self.funding_days()
+        if wanted is not None and not now <= wanted <= last:
             raise Problem(
                 "funding_day_not_offered", day=wanted.isoformat(), first=now.isoformat(), last=last.isoformat()
             )
-        return wanted or now
+        return wanted or usual
 
     def _figure(
         self, session: Session, terms: Terms, note: Note, row: Receivable, amount_minor: int, funded: date

@@ -37,6 +37,7 @@ class Finding(StrEnum):
     NOTHING_OWED = "nothing_owed"
     REVERSED = "reversed"
     REVERSED_AFTER_SETTLEMENT = "reversed_after_settlement"
+    PAYOUT_BACK = "payout_back"
 
 
 @dataclass(frozen=True, slots=True)

@@ -19,6 +19,7 @@ from scf.financing.collecting import Finding, divide, due_day, match, owed
 from scf.financing.models import BuyBackDemand, CollectedLine, Registration, WriteOff
 from scf.financing.price import late_days, late_interest_minor
 from scf.financing.priority import Claim, distribute
+from scf.financing.undoing import is_payout_back, reversed_before
 from scf.financing.waterfall import Allocation, Owed, allocate
 from scf.kernel.clock import today
 from scf.kernel.dates import day_of, days_between
@@ -141,7 +142,17 @@ class Maturity:
 
     def _credit(self, session: Session, line: BankLine) -> CollectedLine:
         row = self._row(line)
+        if is_payout_back(session, line):
+            row.found_by, row.finding = "end_to_end", Finding.PAYOUT_BACK
+            return row
         receivable, row.found_by, wrong = match(session, line, self.calendar)
+        gone = reversed_before(session, line)  # files come in any order
+        if gone is not None:
+            row.receivable_id = gone.receivable_id = receivable.id if receivable else None
+            row.state = gone.state = "cancelled"
+            row.finding = gone.finding = Finding.REVERSED
+            session.add(gone)
+            return row
         if receivable is None:
             row.finding, row.state = wrong or Finding.UNMATCHED, "exception"
         else:

@@ -11,7 +11,8 @@ from dataclasses import dataclass
 from sqlalchemy import BigInteger
 from sqlmodel import Field, Session, SQLModel, col, select
 
-from scf.bank.calendar import BankCalendar, business_day_from
+from scf.bank.calendar import BankCalendar
+from scf.financing.funding import pay_day
 from scf.financing.models import FinancingAsk, QuoteOffer, Registration
 from scf.kernel.dates import BEIJING, day_of, from_unix, next_day, to_unix
 from scf.kernel.problems import Problem
@@ -19,8 +20,6 @@ from scf.receivables.models import Financing, Note
 
 ASK_OPEN_SECONDS = 7 * 86_400
 """A request takes quotes this long; then the holder asks anew."""
-PAY_WITHIN_BUSINESS_DAYS = 1
-"""T+1: the bank pays on the business day after the price was taken, unless the parties agreed otherwise."""
 
 
 class AskOpening(SQLModel, table=True):
@@ -36,7 +35,7 @@ class AskOpening(SQLModel, table=True):
 
 @dataclass(frozen=True, slots=True)
 class SaleStep:
-    """One step of a sale. `state` is done, now, later or over; `until` in unix seconds."""
+    """One step of a sale. `state` is done, now, late, later or over; `until` in unix seconds."""
 
     name: str
     who: str
@@ -94,8 +93,11 @@ def require_open(session: Session, ask: FinancingAsk, now: int) -> None:
         raise Problem("ask_over", until=_moment(ask.asked_at + ASK_OPEN_SECONDS))
 
 
-def steps(session: Session, ask: FinancingAsk, now: int, calendar: BankCalendar) -> list[SaleStep]:
-    """Where a sale stands: quotes, acceptance, registration, payment; each with its deadline and the way back."""
+def steps(session: Session, ask: FinancingAsk, now: int, calendar: BankCalendar, payment_days: int) -> list[SaleStep]:
+    """Where a sale stands: quotes, acceptance, registration, payment; each with its deadline and the way back.
+
+    The bank has `payment_days` business days; a payment later than that is `late` while the note still waits for it.
+    """
     offers = session.exec(select(QuoteOffer).where(QuoteOffer.ask_id == ask.id)).all()
     hashes = [one.quote_hash for one in offers]
     terms = session.exec(select(Financing).where(col(Financing.quote_hash).in_(hashes))).first()
@@ -104,7 +106,7 @@ def steps(session: Session, ask: FinancingAsk, now: int, calendar: BankCalendar)
     ask_until = ask.asked_at + ASK_OPEN_SECONDS
     quote_until = max((one.expires_at for one in offers), default=None)
     lock_until = terms.lock_until if terms else None
-    pay_until = _pay_until(note.made_at, calendar) if note else None
+    pay_until = to_unix(next_day(pay_day(day_of(note.made_at), calendar, payment_days))) if note else None
     gone = note is not None and note.state == "returned"
     done = (bool(offers), terms is not None, bool(registered), bool(terms and terms.completed_at))
     plan = (
@@ -119,15 +121,10 @@ def steps(session: Session, ask: FinancingAsk, now: int, calendar: BankCalendar)
         if not is_done and is_now:
             end = lock_until if name == "payment" else until
             state, is_now = ("over" if gone or (end is not None and end <= now) else "now"), False
+            if state == "now" and pay_until is not None and pay_until <= now:
+                state = "late"
         found.append(SaleStep(name, who, state, until, back))
     return found
-
-
-def _pay_until(locked_at: int, calendar: BankCalendar) -> int:
-    day = day_of(locked_at)
-    for _ in range(PAY_WITHIN_BUSINESS_DAYS):
-        day = business_day_from(calendar, next_day(day))
-    return to_unix(next_day(day))
 
 
 def _moment(seconds: int) -> str:

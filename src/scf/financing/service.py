@@ -15,13 +15,14 @@ from sqlmodel import Session, col, select
 
 from scf.desk.service import Desk, Done, Prepared
 from scf.financing import words
+from scf.financing.funding import FundingTerms
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.financing.people import require_people
 from scf.financing.price import Fee, Price, price
 from scf.financing.registry import Registry
 from scf.financing.sealing import is_spent, require_open
 from scf.kernel.clock import today
-from scf.kernel.dates import ceil_hour, day_of
+from scf.kernel.dates import day_of
 from scf.kernel.identifiers import reference_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
@@ -42,7 +43,6 @@ from scf.store.evidence import Trust
 
 SIGNATURE_VALID_SECONDS = 3 * 86_400
 QUOTE_VALID_SECONDS = 48 * 3600
-LOCK_VALID_SECONDS = 3 * 86_400
 _FIGURES = ("amount", "net", "discount", "fees", "aprPpm")
 
 
@@ -57,6 +57,7 @@ class FinancingDesk:
         self._rulebook = rulebook
         self._registry = registry
         self._ruleset = ruleset
+        self.funding = FundingTerms(desk.clock, rulebook, ruleset)
         self.checks: list[Check] = []
         self.reservations: list[Check] = []
 
@@ -139,7 +140,7 @@ class FinancingDesk:
         entrusted_account: int = 0,
         funded_on: date | None = None,
     ) -> tuple[Prepared, Price]:
-        """A firm price for an ask, funded today or on `funded_on`, as typed data for the financier to sign.
+        """A firm price for an ask, funded on the day of payment or on `funded_on`, for the financier to sign.
 
         Raises Problem `not_invited`, `unknown_ask`, or what the price raises.
         """
@@ -155,7 +156,7 @@ class FinancingDesk:
             ask.amount_minor,
             receivable.currency,
             rate_ppm,
-            funded_on or today(self._desk.clock),
+            funded_on or self.funding.usual_day(),
             day_of(receivable.maturity),
             fees=fees,
         )
@@ -173,7 +174,7 @@ class FinancingDesk:
             "terms": _text_hash(terms),
             "evidence": note.evidence,
             "entrustedAccount": entrusted_account,
-            "lockUntil": min(ceil_hour(now + LOCK_VALID_SECONDS), receivable.maturity // 3600 * 3600),
+            "lockUntil": min(self.funding.lock_end(now + QUOTE_VALID_SECONDS), receivable.maturity // 3600 * 3600),
             "expiry": now + QUOTE_VALID_SECONDS,
         }
         prepared = self._desk.prepare(
@@ -208,7 +209,7 @@ class FinancingDesk:
             if message["financier"] not in ask.invited.split(","):
                 raise Problem("not_invited", who=self._parties.name_of(session, str(message["financier"])))
             require_open(session, ask, self._desk.clock.now())
-            latest = ceil_hour(self._desk.clock.now() + LOCK_VALID_SECONDS)
+            latest = self.funding.lock_end(self._desk.clock.now() + QUOTE_VALID_SECONDS)
             about = (int(message["parentId"]), int(message["amount"]))
             if about != (int(ask.note_id, 16), ask.amount_minor) or int(message["lockUntil"]) > latest:
                 raise Problem("quote_not_consistent")
@@ -337,7 +338,8 @@ class FinancingDesk:
                     "registration_number": registration,
                     "recourse": financing.recourse,
                     "bid_accepted_on": locked_on,
-                    "settled_on": today(self._desk.clock),
+                    "settled_on": (paid_on := today(self._desk.clock)),
+                    "business_days_to_payment": self.funding.days_waited(locked_on, paid_on),
                     "amount_minor": financing.amount_minor,
                     "currency": code,
                 },

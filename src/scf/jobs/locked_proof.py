@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from datetime import date
 
@@ -10,6 +11,7 @@ from sqlmodel import Session, col, select
 from scf.bank.models import BankLine, BankStatement
 from scf.entrusted.models import EntrustedAccount, Movement, PayeeAccount
 from scf.jobs.models import LockedAlarm, LockedProof
+from scf.kernel.dates import day_of, next_day
 from scf.receivables.service import reference_hash
 from scf.store.evidence import Trust
 
@@ -109,8 +111,46 @@ def _proof(session: Session, account: EntrustedAccount, number: str, statement: 
         )
         if reference is not None
     }
-    moved = session.exec(select(Movement).where(Movement.account_id == account.id)).all()
+    moved = _moved(session, account.id)
     is_locked = account.locked_at is not None and account.bank_reference not in later
     held = account.locked_minor if is_locked else 0
     held -= sum(one.amount_minor for one in moved if one.bank_reference not in later)
     return Proof(account.id, number, day, held, statement.closing_minor, statement.evidence_id)
+
+
+def day_by_day(session: Session, account_id: int, number: str, until: date) -> Iterator[tuple[date, int, int]]:
+    """(day, held by the ledger, stated by the bank) for every day of an account, whatever was confirmed later.
+
+    A confirmation counts from the day its line was booked; on a day without a statement the last closing stands. The
+    days begin with the first line or confirmation and end with `until`.
+    """
+    account = session.get(EntrustedAccount, account_id)
+    if account is None:
+        return
+    lines = session.exec(select(BankLine).where(BankLine.account == number, ~col(BankLine.is_superseded))).all()
+    booked = {reference_hash(line.bank_reference): line.booked_on for line in lines if line.bank_reference}
+    changes: dict[date, int] = {}
+    moved = [(one.bank_reference, -one.amount_minor, one.executed_at) for one in _moved(session, account_id)]
+    if account.locked_at is not None:
+        moved.append((account.bank_reference or "", account.locked_minor, account.locked_at))
+    for reference, amount, at in moved:
+        day = booked.get(reference, day_of(at))
+        changes[day] = changes.get(day, 0) + amount
+    stated = {
+        row.last_day: row.closing_minor
+        for row in session.exec(select(BankStatement).where(BankStatement.account == number))
+        if row.trust >= Trust.T3
+    }
+    days = [*changes, *(line.booked_on for line in lines)]
+    if not days:
+        return
+    day, held, said = min(days), 0, 0
+    while day < until:
+        held += changes.get(day, 0)
+        said = stated.get(day, said)
+        yield day, held, said
+        day = next_day(day)
+
+
+def _moved(session: Session, account_id: int) -> Sequence[Movement]:
+    return session.exec(select(Movement).where(Movement.account_id == account_id)).all()

@@ -8,15 +8,17 @@ from sqlmodel import Session, col, select
 
 from scf.desk.service import Desk, Done
 from scf.entrusted.models import EntrustedAccount
+from scf.financing.funding import FundingTerms
 from scf.financing.maturity import Maturity
 from scf.jobs.locked_proof import prove_locked
 from scf.jobs.models import LockedAlarm
 from scf.jobs.notices import Notices
 from scf.jobs.scheduler import Handler, Ran, Scheduler
+from scf.kernel.dates import day_of
 from scf.kernel.money import format_money
 from scf.parties.service import Parties
 from scf.receivables import queries
-from scf.receivables.models import Note, NoteState
+from scf.receivables.models import Financing, Note, NoteState
 from scf.receivables.service import Receivables
 from scf.store import evidence
 from scf.store.commands import canonical_json
@@ -58,6 +60,7 @@ class Jobs:
         answer_asks: Callable[[], int] | None = None,
         remind_holds: Callable[[], int] | None = None,
         extra: Mapping[str, Handler] | None = None,
+        funding: FundingTerms | None = None,
     ) -> None:
         self._desk = desk
         self._parties = parties
@@ -69,6 +72,7 @@ class Jobs:
         self._repayment_accounts = repayment_accounts
         self._answer_asks = answer_asks
         self._remind_holds = remind_holds
+        self._funding = funding
         handlers: dict[str, Handler] = {
             "lapse": self._lapse,
             "quotes": self._quotes,
@@ -98,14 +102,16 @@ class Jobs:
     # Handlers --------------------------------------------------------------------------------------------------------
 
     def _lapse(self, argument: str) -> str:
+        """Return what lapsed, and tell of money that did not come on its day."""
         done = self._receivables.lapse_due()
+        late = self._tell_late()
         with self._desk.session() as session:
             for one in done:
                 for event in one.events:
                     if event.name == "Returned":
                         note = queries.note(session, f"0x{event.args['noteId']:064x}")
                         self._tell_lapsed(session, note, one)
-        return f"{len(done)} offers and locks returned"
+        return f"{len(done)} offers and locks returned, {late} payments late"
 
     def _quotes(self, argument: str) -> str:
         """Answer open requests from the financiers' own policies."""
@@ -117,17 +123,53 @@ class Jobs:
         row = queries.receivable(session, note.receivable_id)
         amount = format_money(note.original_minor, row.currency)
         to = self._parties.name_of(session, note.holder)
+        words = {
+            "en": f"Your offer of {amount} to {to} was not accepted in time; the value is back with you.",
+            "zh-CN": f"您向 {to} 提出的 {amount} 未按时签收，金额已退回。",
+        }
+        if session.get(Financing, note.id) is not None:
+            words = {
+                "en": f"The money of {to} for {amount} did not come in time; the note is back with you. "
+                "Money that still comes is not yours to keep: send it back.",
+                "zh-CN": f"{to} 购买 {amount} 的款项未按时到账，凭证已退回给您；此后到账的款项须退还。",
+            }
         self._notices.tell(
-            session,
-            f"lapsed:{note.id}",
-            note.giver,
-            "lapsed",
-            {
-                "en": f"Your offer of {amount} to {to} was not accepted in time; the value is back with you.",
-                "zh-CN": f"您向 {to} 提出的 {amount} 未按时签收，金额已退回。",
-            },
-            transaction_hash=done.transaction_hash,
+            session, f"lapsed:{note.id}", note.giver, "lapsed", words, transaction_hash=done.transaction_hash
         )
+
+    def _tell_late(self) -> int:
+        """Tell seller, financier and bank, once, that the money of a sale did not come on its day and what follows."""
+        if self._funding is None:
+            return 0
+        with self._desk.session() as session:
+            late = self._funding.late(session)
+            for one in late:
+                terms, amount = one.terms, format_money(one.terms.net_minor, one.currency)
+                bank, until = self._parties.name_of(session, terms.paying_bank), day_of(terms.lock_until).isoformat()
+                facts = {"note": terms.note_id, "pay_by": one.pay_by.isoformat(), "lock_until": terms.lock_until}
+                kept = self._keep(session, facts, "late payment")
+                words = {
+                    "en": f"{bank} was to pay {amount} by {one.pay_by}, and no line proves it yet. If it does not come "
+                    f"before {until}, the note goes back to its seller by itself; nobody loses anything.",
+                    "zh-CN": f"{bank} 应于 {one.pay_by} 前支付 {amount}，至今无银行流水证明；"
+                    f"如 {until} 前仍未到账，凭证自动退回转让方，各方均无损失。",
+                }
+                for who in (terms.seller, terms.financier, terms.paying_bank):
+                    self._notices.tell(
+                        session, f"late:{terms.note_id}:{who}", who, "late_payment", words, evidence_id=kept
+                    )
+        return len(late)
+
+    def _keep(self, session: Session, facts: Mapping[str, object], kind: str) -> str:
+        return evidence.record(
+            session,
+            canonical_json(dict(facts)),
+            kind=kind,
+            source="scf",
+            sender="scf",
+            trust=Trust.T2,
+            received_at=self._desk.clock.now(),
+        ).evidence_id
 
     def _bank(self, argument: str) -> str:
         """Exchange files, say what came in on repayment accounts, prove every locked account."""
@@ -204,15 +246,7 @@ class Jobs:
         with self._desk.session() as session:
             for one in self._maturity.reminders(session):
                 facts = {"receivable": one.receivable_id, "due_on": one.due_on.isoformat(), "days": one.days_left}
-                kept = evidence.record(
-                    session,
-                    canonical_json(facts),
-                    kind="reminder",
-                    source="scf",
-                    sender="scf",
-                    trust=Trust.T2,
-                    received_at=self._desk.clock.now(),
-                )
+                kept = self._keep(session, facts, "reminder")
                 amount = format_money(one.outstanding_minor, one.currency)
                 told += self._notices.tell(
                     session,
@@ -223,7 +257,7 @@ class Jobs:
                         "en": f"Receivable {one.receivable_id}: {amount} falls due on {one.due_on}.",
                         "zh-CN": f"凭证 {one.receivable_id}：{amount} 将于 {one.due_on} 到期。",
                     },
-                    evidence_id=kept.evidence_id,
+                    evidence_id=kept,
                 )
         return f"{told} reminders"
 

@@ -52,6 +52,7 @@ class Facts(TypedDict, total=False):
     obligor_accepted: bool
     bid_accepted_on: date
     settled_on: date
+    business_days_to_payment: int
     fee_kind: str
     fee_payer: str
     claim_rank: int
@@ -111,6 +112,7 @@ LABELS: Mapping[str, tuple[str, str]] = MappingProxyType(
         "obligor_accepted": ("买方是否已确认", "whether the buyer accepted"),
         "bid_accepted_on": ("接受报价日期", "date the bid was accepted"),
         "settled_on": ("结算日期", "date of settlement"),
+        "business_days_to_payment": ("放款所用工作日", "business days to payment"),
         "fee_kind": ("费用类型", "kind of fee"),
         "fee_payer": ("费用承担方", "payer of the fee"),
         "claim_rank": ("债权顺位", "rank of the claim"),

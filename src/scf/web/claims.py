@@ -100,12 +100,14 @@ def _payouts(views: Views) -> Iterator[Coming]:
         Financing.entrusted_account == 0,
     )
     for row in views.session.exec(query):
-        if queries.note(views.session, row.note_id).state != NoteState.LOCKED:
+        note = queries.note(views.session, row.note_id)
+        if note.state != NoteState.LOCKED:
             continue
         code = queries.receivable(views.session, row.receivable_id).currency
         net = amount(row.net_minor, code)
         bank = views.name(row.paying_bank)
-        yield Coming(day_of(row.lock_until), net, bank, "payout", f"/notes/{row.note_id}")
+        due = max(views.app.financing.funding.pay_day(day_of(note.made_at)), today(views.app.clock))
+        yield Coming(due, net, bank, "payout", f"/notes/{row.note_id}")
 
 
 def _maturities(held: list[Json]) -> Iterator[Coming]:

@@ -11,7 +11,6 @@ from scf.api.routes_quotes import beside_of
 from scf.api.shapes import amount
 from scf.api.views import Json, Views
 from scf.financing import sealing
-from scf.financing.automatic import LATEST_FUNDING_DAYS
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.financing.price import price
 from scf.kernel.clock import today
@@ -88,10 +87,10 @@ def funding_days(views: Views, row: Receivable, wanted: str) -> dict[str, Any]:
 
     Raises Problem `funding_day_not_offered` when what is asked for is no day.
     """
-    now = today(views.app.clock)
-    last = min(now + timedelta(days=LATEST_FUNDING_DAYS), day_of(row.maturity) - timedelta(days=1))
+    now, usual, latest = views.app.quotes.funding_days()
+    last = min(latest, day_of(row.maturity) - timedelta(days=1))
     try:
-        chosen = date.fromisoformat(wanted) if wanted else now
+        chosen = date.fromisoformat(wanted) if wanted else min(usual, max(last, now))
     except ValueError as error:
         raise Problem(
             "funding_day_not_offered", day=wanted[:20], first=now.isoformat(), last=last.isoformat()

@@ -165,7 +165,9 @@ def ask(request: Request, pages: PagesDoor, caller: Signed, ask_id: str) -> Resp
 
 
 def _steps(views: Views, row: FinancingAsk) -> list[dict[str, Any]]:
-    found = sealing.steps(views.session, row, views.app.clock.now(), views.app.maturity.calendar)
+    found = sealing.steps(
+        views.session, row, views.app.clock.now(), views.app.maturity.calendar, views.app.financing.funding.days()
+    )
     return [{**asdict(step), "until": moment(step.until)} for step in found]
 
 

@@ -1,0 +1,81 @@
+"""A payment the bank refused or brought back is made anew under a name of its own, once each time it failed.
+
+The first name stays with what became of it; attempts are `NAME`, `NAME.R2`, `NAME.R3`, … A bank takes a name once.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import re
+import uuid
+from collections.abc import Sequence
+from datetime import date
+
+from sqlmodel import Session, col, select
+
+from scf.bank import matching
+from scf.bank.models import BankInstruction, InstructionState
+from scf.kernel.problems import Problem
+
+FAILED = (InstructionState.REJECTED, InstructionState.RETURNED, InstructionState.REVERSED)
+"""States in which the money is not where it was sent, by the bank's own word."""
+_ATTEMPT = re.compile(r"(.+)\.R([2-9]|[1-9]\d+)")
+_COPIED = (
+    "debtor_account", "creditor_account", "creditor", "creditor_agent", "amount_minor", "currency", "remittance",
+    "release_reference", "purpose",
+)  # fmt: skip
+
+
+def uetr_of(end_to_end_id: str) -> str:
+    """The UETR of a payment: a version-4 UUID, the same whenever the same name is meant."""
+    return str(uuid.UUID(bytes=hashlib.sha256(end_to_end_id.encode()).digest()[:16], version=4))
+
+
+def attempt_name(session: Session, end_to_end_id: str) -> str:
+    """The name of the attempt that stands, or of the one to be made where all before it failed."""
+    name = end_to_end_id
+    while (row := session.get(BankInstruction, name)) is not None and row.state in FAILED:
+        name = _next(name)
+    return name
+
+
+def pay_again(session: Session, end_to_end_id: str, *, execute_on: date, now: int) -> BankInstruction:
+    """Write a failed payment anew, to be sent with the next exchange; where an attempt is under way, that one.
+
+    `end_to_end_id` names the attempt that failed, or the first. Raises Problem `bank_instruction_unknown`, and
+    `bank_reference_unfit` where the name has no room for another number.
+    """
+    first = session.get(BankInstruction, end_to_end_id)
+    if first is None:
+        raise Problem("bank_instruction_unknown", reference=end_to_end_id)
+    name = attempt_name(session, end_to_end_id)
+    if len(name) > 35:
+        raise Problem("bank_reference_unfit", reference=name[:40])
+    known = session.get(BankInstruction, name)
+    if known is not None:
+        return known
+    row = BankInstruction(
+        end_to_end_id=name,
+        execute_on=execute_on,
+        uetr=uetr_of(name),
+        written_at=now,
+        changed_at=now,
+        **{field: getattr(first, field) for field in _COPIED},
+    )
+    session.add(row)
+    session.flush()
+    matching.match_waiting(session, row, now=now)
+    session.flush()
+    return row
+
+
+def failed_payments(session: Session) -> Sequence[BankInstruction]:
+    """Payments the bank refused or brought back that no later attempt replaces, oldest change first."""
+    query = select(BankInstruction).where(col(BankInstruction.state).in_(FAILED))
+    rows = session.exec(query.order_by(col(BankInstruction.changed_at), col(BankInstruction.end_to_end_id))).all()
+    return [row for row in rows if session.get(BankInstruction, _next(row.end_to_end_id)) is None]
+
+
+def _next(name: str) -> str:
+    found = _ATTEMPT.fullmatch(name)
+    return f"{found.group(1)}.R{int(found.group(2)) + 1}" if found else f"{name}.R2"
