@@ -105,7 +105,8 @@ def _taken(scene: Scene) -> str:
 
 def _notices(scene: Scene, code: str) -> list[Notice]:
     with scene.app.reading() as session:
-        return [one for one in scene.app.notices.of(session, scene.at.who(code)) if one.kind in ("late_payment", "lapsed")]
+        told = scene.app.notices.of(session, scene.at.who(code))
+    return [one for one in told if one.kind in ("late_payment", "lapsed")]
 
 
 def test_money_that_misses_its_day_is_told_to_all_three_and_the_note_goes_back_by_itself(scene: Scene) -> None:

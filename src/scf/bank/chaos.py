@@ -17,9 +17,10 @@ class Chaos:
     """How often each trouble strikes, in parts per million.
 
     `reject`: an instruction is refused without a reason one could have known. `delay`: it is executed a business day
-    later. `stall`: it lies for days before it is executed. `duplicate`: an outgoing file is delivered twice. `reissue`: a statement comes again under another message
-    id, marked as a duplicate. `bounce`: a payment to another bank comes back. `hold_back`: a file is delivered hours
-    late. `shuffle`: files of one collection come in any order, so money may move before its order is answered.
+    later. `stall`: it lies for days before it is executed. `duplicate`: an outgoing file is delivered twice. `reissue`:
+    a statement comes again under another message id, marked as a duplicate. `bounce`: a payment to another bank comes
+    back. `hold_back`: a file is delivered hours late. `shuffle`: files of one collection come in any order, so money
+    may move before its order is answered.
     """
 
     seed: int
