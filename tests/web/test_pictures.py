@@ -10,6 +10,8 @@ from xml.etree import ElementTree
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scf.reconciliation.service import Step
+from scf.web.lanes import lanes_of, matched, settled
 from scf.web.svg.bars import bar
 from scf.web.svg.drawing import width_of
 from scf.web.svg.icicle import HEIGHT, MOST_SLICES, Slice, Words, _collapse, branches, icicle, place
@@ -230,3 +232,25 @@ def test_the_strip_of_an_account_has_the_bars_proportions() -> None:
     assert abs(width["released"] - 39.4) < 0.01 and abs(width["releasable"] - 59.4 / 2) < 0.01
     assert max(float(r.attrib["x"]) + float(r.attrib["width"]) for r in rects) <= 100
     assert stage_strip([], "x") == ""
+
+
+def _step(day: int, lane: str, kind: str) -> Step:
+    return Step(day, lane, kind, kind, "x", 3, "e" * 64, None, 100, "CNY", "reference", 1000, day)  # type: ignore[arg-type]
+
+
+def test_what_was_matched_is_joined_and_what_is_in_doubt_is_not() -> None:
+    steps = [
+        _step(1, "contract", "order"),
+        _step(5, "goods", "delivery"),
+        _step(6, "money", "invoice"),
+        _step(9, "goods", "delivery"),
+        _step(40, "money", "payment"),
+    ]
+    assert matched(steps) == [(0, 1), (0, 3), (1, 2), (3, 4)]
+    assert matched(steps, {4}) == [(0, 1), (0, 3), (1, 2)]
+    assert matched(steps, {1, 3}) == [], "without goods nothing is matched"
+    drawn = ElementTree.fromstring(lanes_of(steps, [], "zh-CN"))
+    joined = [line for line in drawn.iter("line") if line.attrib["class"] == "match"]
+    assert len(joined) == 4 and all(line.attrib["y1"] != line.attrib["y2"] for line in joined)
+    assert "匹配" in (joined[0][0].text or "")
+    assert settled(steps, []) is True and settled(steps[:1], []) is None

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Collection, Iterable, Mapping, Sequence
 from typing import Any
 
 from scf.kernel.money import format_money
 from scf.reconciliation.facts import date_of
 from scf.reconciliation.service import ExceptionView, Step
 from scf.web.i18n import N_, translations
-from scf.web.svg.lanes import Point, lanes
+from scf.web.svg.lanes import Link, Point, lanes
 
 KINDS = {
     "order": N_("ordered"),
@@ -47,10 +47,16 @@ def open_breaks(breaks: Iterable[ExceptionView]) -> list[ExceptionView]:
     return [row for row in breaks if row.state == "open"]
 
 
-def lanes_of(steps: Sequence[Step], breaks: Sequence[ExceptionView], language: str) -> str:
-    """The picture of one order; its numbers are those of `open_breaks`, from 1."""
+def lanes_of(
+    steps: Sequence[Step], breaks: Sequence[ExceptionView], language: str, *, beside: Sequence[ExceptionView] = ()
+) -> str:
+    """The picture of one order; its numbers are those of `open_breaks`, from 1.
+
+    `beside` are other disagreements: not drawn, but what they speak of is not shown as matched.
+    """
     spoken = translations(language)
     marked = _marked(steps, open_breaks(breaks))
+    doubtful = {*marked, *_marked(steps, open_breaks(beside))}
     points = [
         Point(
             day=date_of(step.day),
@@ -62,7 +68,43 @@ def lanes_of(steps: Sequence[Step], breaks: Sequence[ExceptionView], language: s
         for place, step in enumerate(steps)
     ]
     names = {lane: spoken.gettext(word) for lane, word in LANES.items()}
-    return lanes(points, names, spoken.gettext("Goods against money"))
+    links = [Link(start, end, _joined(steps, start, end, language)) for start, end in matched(steps, doubtful)]
+    return lanes(points, names, spoken.gettext("Goods against money"), links)
+
+
+def matched(steps: Sequence[Step], doubtful: Collection[int] = ()) -> list[tuple[int, int]]:
+    """Places of the steps that were matched: the order with each delivery, each delivery with invoices and payments.
+
+    A step of money goes to the delivery nearest before it, else to the first after; a step in doubt is matched by none.
+    """
+    fine = [place for place in range(len(steps)) if place not in doubtful]
+    goods = [place for place in fine if steps[place].kind.lower() == "delivery"]
+    order = next((place for place in fine if steps[place].kind.lower() == "order"), None)
+    found = [(order, place) for place in goods] if order is not None else []
+    for place in fine:
+        if steps[place].kind.lower() in ("invoice", "payment") and goods:
+            before = [one for one in goods if steps[one].day <= steps[place].day]
+            found.append((max(before, key=lambda one: steps[one].day) if before else goods[0], place))
+    return found
+
+
+def settled(steps: Sequence[Step], breaks: Iterable[ExceptionView]) -> bool | None:
+    """Whether goods and money agree: False when something disagrees, None when goods or money are not on file."""
+    if open_breaks(breaks):
+        return False
+    kinds = {step.kind.lower() for step in steps}
+    return True if "delivery" in kinds and kinds & {"invoice", "payment"} else None
+
+
+def _joined(steps: Sequence[Step], start: int, end: int, language: str) -> str:
+    spoken = translations(language)
+    words = [spoken.gettext(KINDS.get(steps[place].kind.lower(), steps[place].kind)) for place in (start, end)]
+    percent = min(steps[start].confidence, steps[end].confidence) // 10
+    return spoken.gettext("matched: %(first)s with %(second)s, %(percent)s in 100 sure") % {
+        "first": words[0],
+        "second": words[1],
+        "percent": percent,
+    }
 
 
 def _marked(steps: Sequence[Step], breaks: Sequence[ExceptionView]) -> dict[int, set[int]]:

@@ -27,7 +27,7 @@ from scf.kernel.problems import Problem
 from scf.parties.service import Role
 from scf.web import words
 from scf.web.i18n import translations
-from scf.web.navigation import places_of
+from scf.web.navigation import menu_of
 
 DEFAULT_LANGUAGE = "zh-CN"
 
@@ -79,7 +79,7 @@ class Pages:
             "today": day_of(self.app.clock.now()).isoformat(),
             "problem": None,
             "static": static_path,
-            "places": places_of(caller),
+            "menu": menu_of(caller),
             "my_firms": self.firms(caller) if caller else [],
             "unread": self.unread(caller) if caller else 0,
             "on_hold": self.on_hold(caller) if caller else False,

@@ -9,8 +9,9 @@ from urllib.parse import urlencode
 
 from sqlmodel import Session, col, or_, select
 
-from scf.api import joining, reads
+from scf.api import confirming, joining, reads
 from scf.api.access import Caller
+from scf.api.shapes import amount as amount_of
 from scf.api.views import Json, Views, moment
 from scf.app import App
 from scf.financing.declining import declined_by
@@ -43,6 +44,7 @@ def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
     """What waits for this caller, offers first."""
     views = Views(app, session, caller)
     return [
+        *_of_the_firm(views),
         *_offered(views),
         *_invitations(views),
         *_applications(views),
@@ -51,6 +53,24 @@ def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
         *_financings(views),
         *_accounts(views),
     ]
+
+
+def _of_the_firm(views: Views) -> Iterator[Task]:
+    """Invoices to confirm, and what somebody of the firm proposed that another has to check."""
+    app, session, caller = views.app, views.session, views.caller
+    obligor = app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR)
+    if obligor is not None and caller.has(Role.OBLIGOR | Role.APPROVER):
+        ready = [one for one in confirming.to_accept(app, session, obligor, limit=20_000) if not one.hindrance]
+        if ready:
+            code = ready[0].currency
+            total = sum(one.amount_minor for one in ready if one.currency == code)
+            yield Task(N_("Accept invoices"), f"{len(ready)}", "/to-accept", amount_of(total, code))
+    firm = caller.organisation_id
+    makers = [one.maker for one in app.approvals.of_firm(session, firm, waiting=True)]
+    makers += [one.maker for one in app.changes.of_firm(session, firm, waiting=True)]
+    count = sum(maker != caller.address for maker in makers)
+    if count:
+        yield Task(N_("Check what another person proposed"), f"{count}", "/to-approve")
 
 
 def _offered(views: Views) -> Iterator[Task]:

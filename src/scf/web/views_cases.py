@@ -197,7 +197,7 @@ def _case_page(request: Request, pages: Pages, caller: Caller, exception_id: int
         steps=steps,
         papers=papers,
         # Only this break is marked: it is the one that is being decided.
-        picture=lanes_of(steps, [row] if row.state == "open" else [], language) if steps else "",
+        picture=lanes_of(steps, [row] if row.state == "open" else [], language, beside=others) if steps else "",
         others=[exceptions.shape(one) for one in others if one.id != exception_id and one.state == "open"],
         decisions=reconciliation.DECISIONS,
         mine=row.owner == _owner(caller),

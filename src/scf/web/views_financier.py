@@ -29,7 +29,7 @@ from scf.risk import service as risk
 from scf.web.claims import taken_quote
 from scf.web.doors import PagesDoor, Signed
 from scf.web.i18n import N_
-from scf.web.lanes import KINDS, lanes_of, said
+from scf.web.lanes import KINDS, lanes_of, said, settled
 from scf.web.pages import Pages, go
 from scf.web.tables import csv_answer
 from scf.web.views_book import shown_limits
@@ -247,6 +247,7 @@ def _deal_page(request: Request, pages: Pages, caller: Caller, ask_id: str, prob
         openable=openable,
         order=order,
         picture=lanes_of(steps, breaks, language) if steps else "",
+        agrees=settled(steps, breaks),
         steps=steps,
         breaks=[exceptions.shape(one) for one in breaks if one.state == "open"],
         day_of=lambda day: date_of(day).isoformat(),

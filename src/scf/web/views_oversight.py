@@ -21,7 +21,7 @@ from scf.reconciliation import service as reconciliation
 from scf.reconciliation.facts import date_of, normalise_party
 from scf.reconciliation.models import CaseRow
 from scf.web.doors import PagesDoor, Signed
-from scf.web.lanes import KINDS, lanes_of, said
+from scf.web.lanes import KINDS, lanes_of, said, settled
 from scf.web.pages import Pages
 
 router = APIRouter()
@@ -71,6 +71,7 @@ def order(request: Request, pages: PagesDoor, caller: Signed, reference: str) ->
         steps=steps,
         breaks=[exceptions.shape(row) for row in rows],
         picture=lanes_of(steps, rows, language),
+        agrees=settled(steps, rows),
         decisions=reconciliation.DECISIONS,
         day_of=lambda day: date_of(day).isoformat(),
         said=said,

@@ -1,6 +1,7 @@
 """Goods against money: three lanes on one time axis, a point for each fact, a numbered triangle where facts disagree.
 
-The number leads to the sentence above the picture that says what disagrees; a dashed line joins the two facts.
+Facts that were matched are joined by a plain line. The number leads to the sentence above the picture that says what
+disagrees; a dashed line joins the two facts then.
 """
 
 from __future__ import annotations
@@ -32,7 +33,16 @@ class Point:
     breaks: tuple[int, ...] = ()
 
 
-def lanes(points: Sequence[Point], names: dict[str, str], label: str) -> str:
+@dataclass(frozen=True, slots=True)
+class Link:
+    """Two points that were matched, by their places among the points, and what is said of it."""
+
+    start: int
+    end: int
+    said: str
+
+
+def lanes(points: Sequence[Point], names: dict[str, str], label: str, matched: Sequence[Link] = ()) -> str:
     """The picture. Empty text when nothing happened yet."""
     if not points:
         return ""
@@ -49,6 +59,7 @@ def lanes(points: Sequence[Point], names: dict[str, str], label: str) -> str:
         y = _middle(place)
         parts.append(text(names[lane], 4, y + 4, "lane"))
         parts.append(element("line", x1=_LEFT, x2=WIDTH - _RIGHT, y1=y, y2=y, class_="lane"))
+    parts += _matched(points, matched, x_of)
     parts += _links(points, x_of)
     for place, lane in enumerate(LANES):
         parts += _lane([point for point in points if point.lane == lane], _middle(place), x_of)
@@ -78,6 +89,17 @@ def _axis(first: date, last: date, x_of: Callable[[date], float], bottom: float)
         parts.append(element("line", x1=x, x2=x, y1=0, y2=bottom, class_="tick"))
         parts.append(text(day.isoformat(), left, bottom + 16, "axis"))
     return "".join(parts)
+
+
+def _matched(points: Sequence[Point], matched: Sequence[Link], x_of: Callable[[date], float]) -> list[str]:
+    """A line between facts that were matched, from lane to lane."""
+    drawn = []
+    for link in matched:
+        (x1, y1), (x2, y2) = (
+            (x_of(points[place].day), _middle(LANES.index(points[place].lane))) for place in (link.start, link.end)
+        )
+        drawn.append(element("line", title(link.said), x1=x1, y1=y1, x2=x2, y2=y2, class_="match") if y1 != y2 else "")
+    return drawn
 
 
 def _links(points: Sequence[Point], x_of: Callable[[date], float]) -> list[str]:

@@ -38,6 +38,18 @@ for (const field of document.querySelectorAll("input[data-money]")) {
   });
 }
 
+// Menus close by Escape and by pressing elsewhere.
+const close = (but) => {
+  for (const one of document.querySelectorAll(".who[open], .more[open]")) if (!but || !one.contains(but)) one.open = false;
+};
+document.addEventListener("click", (event) => close(event.target));
+document.addEventListener("keydown", (event) => {
+  const open = event.key === "Escape" && document.activeElement.closest(".who[open], .more[open]");
+  if (!open) return;
+  close();
+  open.querySelector("summary").focus();
+});
+
 // New facts: parts that can fetch themselves do; the page works the same without.
 if (document.body.dataset.live && "EventSource" in window) {
   let source = null;
