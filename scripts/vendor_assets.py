@@ -35,6 +35,14 @@ class Asset:
 ASSETS = (
     Asset("htmx.org", "4.0.1", "0BSD", "package/dist/htmx.min.js", "htmx-4.0.1.min.js"),
     Asset("htmx.org", "4.0.1", "0BSD", "package/LICENSE", "htmx-4.0.1.LICENSE"),
+    *(
+        Asset("@noble/hashes", "2.4.0", "MIT", f"package/{name}", f"noble-hashes-2.4.0/{name}")
+        for name in ("sha3.js", "_u64.js", "utils.js", "LICENSE")
+    ),
+    *(
+        Asset("@noble/secp256k1", "3.2.0", "MIT", f"package/{name}", f"noble-secp256k1-3.2.0/{name}")
+        for name in ("index.js", "LICENSE")
+    ),
 )
 AXE = Asset("axe-core", "4.14.1", "MPL-2.0", "package/axe.min.js", "axe.min.js")
 """Only run by the browser tests, never shipped."""
@@ -58,7 +66,7 @@ def main() -> int:
 def check() -> int:
     """Compare the digest of each vendored file with VENDOR.json."""
     listed = {row["path"]: row["sha256"] for row in json.loads(MANIFEST.read_text(encoding="utf-8"))["files"]}
-    present = {path.relative_to(ROOT).as_posix(): _digest(path) for path in FOLDER.iterdir()}
+    present = {path.relative_to(ROOT).as_posix(): _digest(path) for path in FOLDER.rglob("*") if path.is_file()}
     for path in sorted(listed.keys() | present.keys()):
         if listed.get(path) != present.get(path):
             print(f"{path}: differs from VENDOR.json", file=sys.stderr)

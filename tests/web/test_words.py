@@ -55,7 +55,7 @@ def test_refusals_of_the_faces_are_in_both_languages() -> None:
 
 def test_vendored_files_are_the_listed_ones() -> None:
     listed = {row["path"]: row for row in json.loads((ROOT / "VENDOR.json").read_text(encoding="utf-8"))["files"]}
-    present = {path.relative_to(ROOT).as_posix() for path in (WEB / "static" / "vendor").iterdir()}
+    present = {path.relative_to(ROOT).as_posix() for path in (WEB / "static" / "vendor").rglob("*") if path.is_file()}
     assert present == listed.keys()
     for path, row in listed.items():
         assert hashlib.sha256((ROOT / path).read_bytes()).hexdigest() == row["sha256"]

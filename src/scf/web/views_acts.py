@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from typing import Any
 
@@ -19,6 +20,7 @@ from scf.api.views import Views
 from scf.financing.models import FinancingAsk
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
+from scf.ledger.intents import typed_data
 from scf.parties.service import Role
 from scf.web.claims import shape_ask
 from scf.web.doors import PagesDoor, Signed
@@ -192,6 +194,8 @@ def _show_confirm(
         fields=list(kept["message"].items()),
         digest=kept["digest"],
         signers=[names.get(who, who) for who in kept["signers"]],
+        signer_addresses=kept["signers"],
+        typed=_typed(pages, content) if not pages.app.settings.demo else "",
         price=content["price"],
         sealed=sealed,
         back=content["back"],
@@ -199,6 +203,13 @@ def _show_confirm(
         problem=problem,
         needed=seconds_to_read(content, float(request.app.state.reading_speed)),
     )
+
+
+def _typed(pages: Pages, content: Mapping[str, Any]) -> str:
+    """What a key signs, as wallets and the page's own key take it (EIP-712, JSON)."""
+    act = acts.SIGNED[str(content["act"])]
+    message = read_message(act.contract, act.primary_type, content["kept"]["message"])
+    return json.dumps(typed_data(pages.app.contracts, act.contract, act.primary_type, message))
 
 
 def _form_page(

@@ -63,7 +63,7 @@
     };
     button.addEventListener("click", ask);
     form.addEventListener("submit", (event) => {
-      if (box.dataset.passkey === "proved" || event.submitter?.name === "prove" || form.elements.code?.value) return;
+      if (box.dataset.passkey === "proved" || event.submitter?.name === "prove" || event.submitter?.hasAttribute("formaction") || form.elements.code?.value) return;
       event.preventDefault();
       event.stopImmediatePropagation();
       ask().then((is) => is && form.requestSubmit(event.submitter));
