@@ -185,3 +185,76 @@ def test_check_digits() -> None:
         "7",
         "8",
     ]
+
+
+WARM = {
+    "type": "ObjectEvent",
+    "eventTime": "2026-11-20T16:05:01.2504+08:00",
+    "eventTimeZoneOffset": "+08:00",
+    "recordTime": "2026-11-20T08:06:00Z",
+    "epcList": [SSCC],
+    "action": "ADD",
+    "bizStep": "commissioning",
+    "ilmd": {"ext:bestBefore": "2027-01-31", "ext:lots": {"ext:lot": ["B", "A"]}},
+    "sensorElementList": [
+        {
+            "sensorMetadata": {"time": "2026-11-20T08:00:00Z", "deviceID": "urn:epc:id:giai:4000001.111"},
+            "sensorReport": [
+                {"type": "Temperature", "exception": "ALARM_CONDITION", "value": 26.50, "uom": "CEL"},
+            ],
+        }
+    ],
+    "ext:seal": {"ext:number": "00731"},
+}
+WARM_XML = """<epcis:EPCISDocument xmlns:epcis="urn:epcglobal:epcis:xsd:2" schemaVersion="2.0" xmlns:e="https://ext.example/"
+ xmlns:gs1="https://gs1.org/voc/" creationDate="2026-11-23T09:30:00Z">{ignored}<EPCISBody><EventList><ObjectEvent>
+<eventTime>2026-11-20T08:05:01.250Z</eventTime><eventTimeZoneOffset>+08:00</eventTimeZoneOffset>
+<epcList><epc>https://id.gs1.org/00/040123450000003338</epc></epcList><action>ADD</action>
+<bizStep>urn:epcglobal:cbv:bizstep:commissioning</bizStep>
+<sensorElementList><sensorElement>
+ <sensorMetadata time="2026-11-20T16:00:00+08:00" deviceID="https://id.gs1.org/8004/4000001111"/>
+ <sensorReport type="gs1:Temperature" exception="gs1:ALARM_CONDITION" value="26.5" uom="CEL"/>
+</sensorElement></sensorElementList>
+<ilmd><e:lots><e:lot>A</e:lot><e:lot>B</e:lot></e:lots><e:bestBefore>2027-01-31</e:bestBefore></ilmd>
+<e:seal><e:number>731</e:number></e:seal>{more}</ObjectEvent></EventList></EPCISBody></epcis:EPCISDocument>"""
+
+
+def warm(**more: Any) -> bytes:
+    document = {
+        "@context": ["https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld", {"ext": "https://ext.example/"}],
+        "type": "EPCISDocument",
+        "schemaVersion": "2.0",
+        "creationDate": "2026-11-23T09:30:00Z",
+        "epcisBody": {"eventList": [WARM]},
+    }
+    return json.dumps({**document, **more}).encode()
+
+
+def test_sensor_alarms_master_data_and_extensions_hash_alike_in_both_syntaxes() -> None:
+    (from_json,) = epcis.read(warm())
+    (from_xml,) = epcis.read(WARM_XML.format(ignored="", more="").encode())
+    assert from_json.event_hash == from_xml.event_hash
+
+
+def test_what_a_repository_added_and_says_so_does_not_change_the_hash() -> None:
+    (plain,) = epcis.read(warm())
+    added = {**WARM, "ext:storedAs": "7"}
+    body = {"eventList": [added]}
+    assert epcis.read(warm(epcisBody=body))[0].event_hash != plain.event_hash
+    (left_out,) = epcis.read(warm(epcisBody=body, **{"ext:ignoreFields": ["ext:storedAs", "epcList"]}))
+    assert left_out.event_hash == plain.event_hash, "only extensions can be left out, never what happened"
+    assert left_out.epcs
+    ignored = "<e:ignoreFields><e:storedAs/></e:ignoreFields>"
+    (from_xml,) = epcis.read(WARM_XML.format(ignored=ignored, more="<e:storedAs>7</e:storedAs>").encode())
+    assert from_xml.event_hash == plain.event_hash
+
+
+def test_a_quantity_that_is_expressly_unknown_is_unknown_and_an_empty_one_is_refused() -> None:
+    quantity = """<quantityList><quantityElement><epcClass>urn:epc:class:lgtin:4012345.012345.L-7</epcClass>
+    <quantity {nil}/></quantityElement></quantityList>"""
+    nil = 'xmlns:xsi="http://www.w3.org/2001/XMLSchema-instance" xsi:nil="true"'
+    (event,) = epcis.read(WARM_XML.format(ignored="", more=quantity.format(nil=nil)).encode())
+    assert event.quantities[0].quantity is None
+    with pytest.raises(Problem) as caught:
+        epcis.read(WARM_XML.format(ignored="", more=quantity.format(nil="")).encode())
+    assert caught.value.code == "document_number_wrong"

@@ -8,6 +8,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
+from scf.audit.verifier import merkle as verifier_merkle
 from scf.store import merkle
 
 ENTRIES = [b"", b"\x00", b"order 1", b"delivery 1", b"bank line 1", b"bank line 2", b"invoice 1"]
@@ -119,3 +120,80 @@ def test_a_proof_for_what_is_not_there_is_not_made() -> None:
     for old, size in ((0, 7), (8, 7)):
         with pytest.raises(ValueError, match="no earlier tree"):
             merkle.consistency_proof(old, size, node)
+
+
+GOLDEN_ENTRIES = ("", "00", "10", "2021", "3031", "40414243", "5051525354555657", "606162636465666768696a6b6c6d6e6f")
+GOLDEN_ROOTS = (
+    "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+    "fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",
+    "aeb6bcfe274b70a14fb067a5e5578264db0fa9b51af5e0ba159158f329e06e77",
+    "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    "4e3bbb1f7b478dcfe71fb631631519a3bca12c9aefca1612bfce4c13a86264d4",
+    "76e67dadbcdf1e10e1b74ddc608abd2f98dfb16fbce75277b5232a127f2087ef",
+    "ddb89be403809e325750d3d263cd78929c2942b7942a34b77e122c9594a74c8c",
+    "5dc9da79a70659a9ad559cb701ded9a2ab9d823aad2f4960cfe370eff4604328",
+)
+"""The vectors that implementations of RFC 6962 share: roots of the first one to eight of these entries."""
+GOLDEN_INCLUSION = {
+    (0, 1): (),
+    (0, 8): (
+        "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+    ),
+    (5, 8): (
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ),
+    (2, 3): ("fac54203e7cc696cf0dfcb42c92a1d9dbaf70ad9e621f4bd8d98662f00e3c125",),
+    (1, 5): (
+        "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d",
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+    ),
+}
+GOLDEN_CONSISTENCY = {
+    (1, 1): (),
+    (1, 8): (
+        "96a296d224f285c67bee93c30f8a309157f0daa35dc5b87e410b78630a09cfc7",
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "6b47aaf29ee3c2af9af889bc1fb9254dabd31177f16232dd6aab035ca39bf6e4",
+    ),
+    (6, 8): (
+        "0ebc5d3437fbe2db158b9f126a1d118e308181031d0a949f8dededebc558ef6a",
+        "ca854ea128ed050b41b35ffc1b87b8eb2bde461e9e3b5596ece6b9d5975a0ae0",
+        "d37ee418976dd95753c1c73862b9398fa2a2cf9b4ff0fdfe8b30cd95209614b7",
+    ),
+    (2, 5): (
+        "5f083f0a1a33ca076a95279832580db3e0ef4584bdff1f54c8a360f50de3031e",
+        "bc1a0643b12e4d2d7c77918f44e0f4f79a838b6cf9ec5b5c283e1f4d88599e6b",
+    ),
+}
+
+
+def test_the_shared_vectors_of_certificate_transparency_agree() -> None:
+    leaves = [merkle.leaf_hash(bytes.fromhex(entry)) for entry in GOLDEN_ENTRIES]
+    node = merkle.nodes_of(leaves)
+    assert [merkle.root_of(size, node).hex() for size in range(1, 9)] == list(GOLDEN_ROOTS)
+    roots = [bytes.fromhex(root) for root in GOLDEN_ROOTS]
+    for (index, size), path in GOLDEN_INCLUSION.items():
+        proof = [bytes.fromhex(item) for item in path]
+        assert merkle.inclusion_proof(index, size, node) == proof
+        assert merkle.verify_inclusion(leaves[index], index, size, proof, roots[size - 1])
+    for (old, size), path in GOLDEN_CONSISTENCY.items():
+        proof = [bytes.fromhex(item) for item in path]
+        assert merkle.consistency_proof(old, size, node) == proof
+        assert merkle.verify_consistency(old, roots[old - 1], size, roots[size - 1], proof)
+
+
+def test_the_growing_log_and_the_verifier_come_to_the_shared_roots() -> None:
+    """The nodes that the log keeps leaf by leaf, and the verifier's own code, give the same eight roots."""
+    stored: dict[tuple[int, int], bytes] = {}
+    leaves: list[bytes] = []
+    for index, entry in enumerate(GOLDEN_ENTRIES):
+        leaves.append(merkle.leaf_hash(bytes.fromhex(entry)))
+        finished = merkle.completed_by(index, leaves[-1], lambda level, place: stored[level, place])
+        stored.update({(level, place): digest for level, place, digest in finished})
+        assert merkle.root_of(index + 1, lambda level, place: stored[level, place]).hex() == GOLDEN_ROOTS[index]
+        assert verifier_merkle.tree_root(leaves).hex() == GOLDEN_ROOTS[index]

@@ -76,14 +76,28 @@ def _from_json(raw: bytes) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
     body = value["epcisBody"]
     if not isinstance(body, dict):
         raise refusal("document_value_wrong", "epcisBody", text=type(body).__name__, expected="object")
+    holders = [value]
     if "queryResults" in body:
         results = body["queryResults"]
+        holders += [results] if isinstance(results, dict) else []
         body = results.get("resultsBody") if isinstance(results, dict) else None
+    listed = [names for holder in holders for key, names in holder.items() if key.endswith(":ignoreFields")]
+    ignored = {str(name) for names in listed for name in (names if isinstance(names, list) else [names])}
     single = body.get("event") if isinstance(body, dict) else None
     events = [single] if isinstance(single, dict) else body.get("eventList") if isinstance(body, dict) else None
     if not isinstance(events, list):
         raise refusal("document_element_missing", "epcisBody.eventList", element="eventList")
-    return [(f"epcisBody.eventList[{index}]", event, _own(event, prefixes)) for index, event in enumerate(events)]
+    return [
+        (f"epcisBody.eventList[{index}]", _without(event, ignored), _own(event, prefixes))
+        for index, event in enumerate(events)
+    ]
+
+
+def _without(event: Any, ignored: set[str]) -> Any:
+    """The event without the extension fields that its document says a repository added."""
+    if not ignored or not isinstance(event, dict):
+        return event
+    return {name: item for name, item in event.items() if ":" not in name or name not in ignored}
 
 
 def _check_document(value: Mapping[str, Any]) -> None:

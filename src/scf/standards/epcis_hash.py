@@ -94,6 +94,7 @@ _BARE = {
     "destination": "https://ref.gs1.org/cbv/SDT-",
     "component": "https://ref.gs1.org/cbv/Comp-",
     "sensorType": "https://gs1.org/voc/",
+    "exception": "https://gs1.org/voc/",
 }
 PREFIXES = {"cbv": "https://ref.gs1.org/cbv/", "gs1": "https://gs1.org/voc/"}
 """Prefixes that every EPCIS document may use in values."""

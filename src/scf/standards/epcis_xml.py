@@ -17,21 +17,22 @@ _WRAPPERS = ("extension", "baseExtension")
 _EPC_LISTS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 _QUANTITY_LISTS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
 _PAIRS = {"bizTransactionList": "bizTransaction", "sourceList": "source", "destinationList": "destination"}
+_NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,20})?")
 
 
 def events(root: etree._Element) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
     """Place, JSON form and prefixes of every event. Raises Problem `document_element_missing` or `…_unknown`."""
-    body = root.find("EPCISBody")
-    found = body.find("EventList") if body is not None else None
-    if found is None and body is not None:
-        found = next(iter(body.iter("EventList")), None)
+    found = next(iter(root.iter("EventList")), None)
     if found is None:
         raise refusal("document_element_missing", tree.place(root, "EPCISBody/EventList"), element="EventList")
+    ignored = {str(name.tag) for item in root if etree.QName(item).localname == "ignoreFields" for name in item}
     for element in _unwrapped(found):
         if element.tag not in EVENT_TYPES:
             raise refusal("document_element_unknown", tree.place(element), element=etree.QName(element).localname)
         prefixes: dict[str, str] = {}
+        for child in [item for item in _unwrapped(element) if str(item.tag) in ignored and item.tag[0] == "{"]:
+            child.getparent().remove(child)  # type: ignore[union-attr]
         yield tree.place(element), _event(element, prefixes), prefixes
 
 
@@ -95,6 +96,8 @@ def _quantity(item: etree._Element, prefixes: dict[str, str]) -> dict[str, Any]:
     text = found.get("quantity")
     if text is None:
         return dict(found)
+    if not text and any(part.get(_NIL) in ("true", "1") for part in _unwrapped(item) if part.tag == "quantity"):
+        return {name: value for name, value in found.items() if name != "quantity"}
     return {**found, "quantity": Decimal(text) if _NUMBER.fullmatch(text) else text}
 
 
