@@ -256,6 +256,93 @@ def test_what_is_wrong_is_refused_with_place_and_reason(inner: str, code: str, p
     assert "?" not in caught.value.sentence("zh-CN") + caught.value.sentence("en")
 
 
+SUMMARY = """<TxsSummry><TtlNtries><NbOfNtries>3</NbOfNtries><Sum>60.00</Sum></TtlNtries>
+<TtlCdtNtries><NbOfNtries>2</NbOfNtries><Sum>40.00</Sum></TtlCdtNtries>
+<TtlDbtNtries><NbOfNtries>1</NbOfNtries><Sum>20.00</Sum></TtlDbtNtries></TxsSummry>"""
+THREE = ntry("10.00") + ntry("30.00") + ntry("20.00", "DBIT")
+BALANCES = """<Bal><Tp><CdOrPrtry><Cd>OPBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">5.00</Amt><CdtDbtInd>CRDT</CdtDbtInd>
+<Dt><Dt>2026-11-20</Dt></Dt></Bal><Bal><Tp><CdOrPrtry><Cd>CLBD</Cd></CdOrPrtry></Tp><Amt Ccy="CNY">25.00</Amt>
+<CdtDbtInd>CRDT</CdtDbtInd><Dt><Dt>2026-11-20</Dt></Dt></Bal>"""
+
+
+def test_a_summary_that_fits_is_read() -> None:
+    (read,) = camt.read(stmt(SUMMARY + BALANCES + THREE))
+    assert read.adds_up is True
+    assert read.notices == ()
+
+
+@pytest.mark.parametrize(
+    ("entries", "code", "place"),
+    [
+        (THREE + ntry("10.00"), "statement_entry_count_differs", "TtlNtries/NbOfNtries"),
+        (ntry("10.00") + ntry("30.00"), "statement_entry_count_differs", "TtlNtries/NbOfNtries"),
+        (ntry("10.00") * 2 + ntry("20.00", "DBIT"), "statement_sum_differs", "TtlNtries/Sum"),
+        (ntry("10.00") + ntry("30.00", "DBIT") + ntry("20.00", "DBIT"), "statement_entry_count_differs", "TtlCdt"),
+        (ntry("10.00") + ntry("20.00", "DBIT") + ntry("30.00", status="<Cd>PDNG</Cd>"), None, ""),
+    ],
+    ids=["one doubled", "one lost", "one in place of another", "one turned round", "one pending"],
+)
+def test_entries_lost_doubled_or_turned_round_contradict_the_summary(
+    entries: str, code: str | None, place: str
+) -> None:
+    if code is None:
+        (read,) = camt.read(stmt(SUMMARY + entries))
+        assert [item.is_booked for item in read.entries] == [True, True, False]
+        return
+    with pytest.raises(Problem) as caught:
+        camt.read(stmt(SUMMARY + entries))
+    assert caught.value.code == code
+    assert place in str(caught.value.facts["place"])
+
+
+def test_balances_that_do_not_fit_are_told_with_their_figures() -> None:
+    (read,) = camt.read(stmt(BALANCES + ntry("10.00")))
+    assert read.adds_up is False
+    assert [notice.code for notice in read.notices] == ["statement_balances_differ"]
+    assert "opening 5.00, booked 10.00, closing 25.00" in read.notices[0].sentence("en")
+
+
+def test_a_statement_over_several_days_starts_at_the_earliest_and_ends_at_the_latest_balance() -> None:
+    first_day = BALANCES.replace("5.00", "1.00", 1).replace("25.00", "5.00").replace("11-20", "11-19")
+    (read,) = camt.read(stmt(BALANCES + first_day + ntry("4.00") + ntry("20.00")))
+    assert (read.opening_minor, read.closing_minor, read.adds_up) == (100, 2_500, True)
+
+
+def test_a_batch_that_does_not_add_up_moves_the_amount_booked_and_nothing_else() -> None:
+    for details in (tx("30.00", "A"), tx("30.00", "A") + tx("70.00", "B") * 2, tx("100.00", "A", code="USD") * 2):
+        whole = "<NtryDtls>" + details + "</NtryDtls>"
+        (read,) = camt.read(stmt(ntry("100.00", "CRDT", whole)))
+        assert [(item.amount_minor, item.currency) for item in read.movements] == [(10_000, "CNY")]
+    doubled = "<NtryDtls>" + (tx("30.00", "A") + tx("70.00", "B")) + "</NtryDtls>"
+    (read,) = camt.read(stmt(ntry("100.00", "CRDT", doubled)))
+    assert [item.amount_minor for item in read.movements] == [3_000, 7_000]
+
+
+def test_a_batch_booked_less_its_charges_keeps_its_transactions() -> None:
+    charges = "<Chrgs><Rcrd><Amt Ccy='CNY'>0.40</Amt></Rcrd><Rcrd><Amt Ccy='CNY'>0.60</Amt></Rcrd></Chrgs>"
+    details = "<NtryDtls>" + tx("30.00", "A") + tx("70.00", "B") + "</NtryDtls>"
+    balances = BALANCES.replace("25.00", "104.00")
+    (read,) = camt.read(stmt(balances + ntry("99.00", "CRDT", details).replace("<NtryDtls>", charges + "<NtryDtls>")))
+    assert [item.amount_minor for item in read.movements] == [3_000, 7_000]
+    assert read.entries[0].charges_minor == 100
+    assert read.adds_up is True
+
+
+def test_what_stands_twice_under_one_reference_of_the_bank_is_told() -> None:
+    named = ntry("10.00", more="<AcctSvcrRef>BK-9</AcctSvcrRef>")
+    (read,) = camt.read(stmt(named + named))
+    assert [notice.code for notice in read.notices] == ["statement_entry_repeated"]
+    (fees,) = camt.read(stmt(ntry("10.00") + ntry("10.00")))
+    assert fees.notices == ()
+
+
+def test_a_statement_that_stands_twice_is_told() -> None:
+    raw = stmt(ntry("10.00")).decode()
+    start, end = raw.index("<Stmt>"), raw.index("</Stmt>") + len("</Stmt>")
+    _, second = camt.read((raw[:end] + raw[start:end] + raw[end:]).encode())
+    assert [notice.code for notice in second.notices] == ["statement_repeated"]
+
+
 def test_another_message_is_refused() -> None:
     with pytest.raises(Problem) as caught:
         camt.read(b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.060.001.05"><AcctRptgReq/></Document>')

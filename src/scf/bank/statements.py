@@ -106,7 +106,7 @@ def _take_lines(taking: _Taking) -> list[BankLine]:
 def _keyed(statement: Statement) -> Iterator[tuple[str, Entry]]:
     """Booked entries with their keys; what is pending or only announced is no movement."""
     seen: Counter[str] = Counter()
-    for entry in statement.entries:
+    for entry in statement.movements:
         if not entry.is_booked or entry.amount_minor == 0:
             continue
         if entry.bank_transaction_id:

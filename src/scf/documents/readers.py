@@ -104,7 +104,7 @@ def record_count(document: Document) -> int:
     if document.preview is not None:
         return len(document.preview.rows)
     if document.kind in STATEMENTS:
-        return sum(len(record.entries) for record in document.records if isinstance(record, Statement))
+        return sum(len(record.movements) for record in document.records if isinstance(record, Statement))
     return len(document.records)
 
 
@@ -117,7 +117,7 @@ def _row(row: Row, record: str, origin: Origin) -> list[Fact] | Problem:
 
 def _entries(statement: Statement, origin: Origin) -> list[tuple[str, list[Fact] | Problem]]:
     said: list[tuple[str, list[Fact] | Problem]] = []
-    for entry in statement.entries:
+    for entry in statement.movements:
         facts = convert.from_statement(replace(statement, entries=(entry,)), origin, owner=statement.account)
         name = entry.end_to_end_id or entry.bank_transaction_id or entry.reference or entry.remittance
         said.append((f"{statement.id} · {name}" if name else statement.id, facts))

@@ -243,7 +243,7 @@ def from_statement(
     and informational entries are no facts.
     """
     facts = []
-    for entry in statement.entries:
+    for entry in statement.movements:
         if not entry.is_booked or entry.amount_minor == 0:
             continue
         facts.append(_payment(statement, entry, origin, owner, pays_suppliers, name))

@@ -16,8 +16,8 @@ from lxml import etree
 
 from scf.kernel.money import currency, parse_minor
 from scf.kernel.problems import Problem
+from scf.standards import camt_checks, tree
 from scf.standards import iso20022 as iso
-from scf.standards import tree
 from scf.standards.camt_write import write_053, write_054
 from scf.standards.records import Balance, Entry, Notice, Party, Statement
 from scf.standards.refusals import quote, refusal
@@ -43,7 +43,8 @@ def read(raw: bytes) -> list[Statement]:
     if not records:
         raise refusal("document_element_missing", tree.place(body, _RECORD[name]), element=_RECORD[name])
     kind = cast(Literal["camt.052", "camt.053", "camt.054"], name)
-    return [_statement(record, kind, message_id, version) for record in records]
+    twice = camt_checks.told_twice(records)
+    return [_statement(record, kind, message_id, version, twice.get(place)) for place, record in enumerate(records)]
 
 
 @dataclass(slots=True)
@@ -52,19 +53,24 @@ class _Reading:
 
     account: str
     notices: list[Notice] = field(default_factory=list)
+    held: list[camt_checks.Held] = field(default_factory=list)
 
     def notice(self, code: str, element: etree._Element, **facts: object) -> None:
         self.notices.append(Notice(code, tree.place(element), tuple((k, quote(str(v))) for k, v in facts.items())))
 
 
 def _statement(
-    record: etree._Element, kind: Literal["camt.052", "camt.053", "camt.054"], message_id: str, version: int | None
+    record: etree._Element,
+    kind: Literal["camt.052", "camt.053", "camt.054"],
+    message_id: str,
+    version: int | None,
+    twice: Notice | None,
 ) -> Statement:
     holder = tree.need(record, "Acct")
     account = iso.account(holder)
     if account is None:
         raise refusal("document_element_missing", tree.place(holder, "Id"), element="Id")
-    reading = _Reading(account)
+    reading = _Reading(account, [twice] if twice is not None else [])
     balances = tuple(_balance(item, reading) for item in record.findall("Bal"))
     elements = record.findall("Ntry")
     entries = tuple(entry for index, item in enumerate(elements) for entry in _entries(item, index, reading))
@@ -72,7 +78,10 @@ def _statement(
     page_number = tree.text(page, "PgNb") if page is not None else None
     last = tree.text(page, "LastPgInd") if page is not None else None
     if page is None or (page_number == "1" and last in ("true", "1")):
-        _check_count(record, len(elements), len(entries))
+        camt_checks.check_summary(record, reading.held)
+        net = camt_checks.net_notice(record, reading.held)
+        reading.notices += [net] if net is not None else []
+    reading.notices += camt_checks.repeated(elements, entries)
     stated = tree.text(holder, "Ccy")
     codes = [*(item.currency for item in balances), *(item.currency for item in entries)]
     code = stated or next(iter(codes), None)
@@ -88,8 +97,8 @@ def _statement(
         created_at=None if created is None else tree.moment(created),
         from_at=_moment(record, "FrToDt/FrDtTm", "FrToDt/FrDt"),
         to_at=_moment(record, "FrToDt/ToDtTm", "FrToDt/ToDt"),
-        opening_minor=_first(balances, ("OPBD", "PRCD")),
-        closing_minor=_first(balances, ("CLBD",)),
+        opening_minor=camt_checks.opening(balances),
+        closing_minor=camt_checks.closing(balances),
         balances=balances,
         entries=entries,
         message_id=message_id,
@@ -101,18 +110,8 @@ def _statement(
         version=version,
         notices=tuple(reading.notices),
     )
-    if statement.adds_up is False:
-        reading.notice("statement_balances_differ", record, account=account)
-        statement = replace(statement, notices=tuple(reading.notices))
-    return statement
-
-
-def _first(balances: tuple[Balance, ...], kinds: tuple[str, ...]) -> int | None:
-    for kind in kinds:
-        for item in balances:
-            if item.kind == kind:
-                return item.amount_minor
-    return None
+    contradiction = camt_checks.balances_notice(statement, tree.place(record))
+    return statement if contradiction is None else replace(statement, notices=(*statement.notices, contradiction))
 
 
 def _moment(record: etree._Element, with_time: str, only_day: str) -> datetime | None:
@@ -121,12 +120,6 @@ def _moment(record: etree._Element, with_time: str, only_day: str) -> datetime |
         return tree.moment(element)
     element = record.find(only_day)
     return None if element is None else datetime.combine(tree.day(element), datetime.min.time())
-
-
-def _check_count(record: etree._Element, entries: int, details: int) -> None:
-    element = record.find("TxsSummry/TtlNtries/NbOfNtries")
-    if element is not None and tree.number(element) not in (entries, details):
-        raise refusal("statement_entry_count_differs", tree.place(element), stated=element.text or "", found=entries)
 
 
 def _balance(element: etree._Element, reading: _Reading) -> Balance:
@@ -207,7 +200,9 @@ def _entries(element: etree._Element, index: int, reading: _Reading) -> Iterator
         batch_count=_batch_count(batches, details, reading),
         information=tree.text(element, "AddtlNtryInf"),
         charges_minor=_charges(element, code),
+        booked_minor=sign * minor,
     )
+    reading.held.append(camt_checks.Held(exact, code, sign > 0, whole.is_reversal, status, max(len(details), 1)))
     if not details:
         yield whole
         return
@@ -257,15 +252,14 @@ def _transactions(
         reading.notice("statement_details_without_amount", element, found=len(details))
         yield whole
         return
-    same_currency = all(amount[2] == whole.currency for amount in known)
-    if same_currency and sum(sign * amount[1] for amount in known) != whole.amount_minor:
-        own = [_direction(item) if item.find("CdtDbtInd") is not None else sign for item in details]
-        if sum(each * amount[1] for each, amount in zip(own, known, strict=True)) == whole.amount_minor:
-            signs = own
-        else:
-            reading.notice("statement_details_differ", element, found=len(details))
-    elif not same_currency:
+    # Banks book a batch with or without the charges they keep from it.
+    booked = {whole.amount_minor + turn * (whole.charges_minor or 0) for turn in (-1, 0, 1)}
+    own = [_direction(item) if item.find("CdtDbtInd") is not None else sign for item in details]
+    is_sum = [sum(each * amount[1] for each, amount in zip(way, known, strict=True)) in booked for way in (signs, own)]
+    if not any(is_sum) or any(amount[2] != whole.currency for amount in known):
         reading.notice("statement_details_differ", element, found=len(details))
+        whole = replace(whole, whole=whole)
+    signs = own if is_sum[1] and not is_sum[0] else signs
     for index, (detail, amount) in enumerate(zip(details, known, strict=True)):
         exact, minor, code = amount
         entry = replace(whole, amount_minor=signs[index] * minor, currency=code, exact_amount=signs[index] * exact)
@@ -289,10 +283,12 @@ def _detail_amount(detail: etree._Element, booked: str, reading: _Reading) -> tu
 
 
 def _charges(element: etree._Element, booked: str) -> int | None:
-    total = element.find("Chrgs/TtlChrgsAndTaxAmt")
-    if total is None or total.get("Ccy") != booked:
+    """Charges in the booked currency: their stated total, else the sum of the single ones."""
+    total = element.findall("Chrgs/TtlChrgsAndTaxAmt")
+    found = total or [*element.findall("Chrgs/Amt"), *element.findall("Chrgs/Rcrd/Amt")]
+    if not found or any(item.get("Ccy") != booked for item in found):
         return None
-    return parse_minor(tree.number(total), booked, exact=False)
+    return sum(parse_minor(tree.number(item), booked, exact=False) for item in found)
 
 
 def _bank_code(element: etree._Element) -> str | None:

@@ -6,7 +6,7 @@ document does not say: unknown, never zero and never "no".
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from datetime import date, datetime
 from decimal import Decimal
 from enum import StrEnum
@@ -365,6 +365,10 @@ class Entry:
     detail_index: int | None = None
     batch_count: int = 1
     information: str | None = None
+    booked_minor: int | None = field(default=None, compare=False)
+    """What the bank booked for the whole entry, of which this may be one transaction; signed."""
+    whole: Entry | None = field(default=None, compare=False)
+    """The entry as one movement, where its transactions do not add up to what was booked."""
 
     @property
     def is_booked(self) -> bool:
@@ -405,7 +409,24 @@ class Statement:
             return None
         if {entry.currency for entry in booked} - balance_currencies or self.is_last_page is False:
             return None
-        return self.opening_minor + sum(entry.amount_minor for entry in booked) == self.closing_minor
+        return self.opening_minor + self.booked_minor == self.closing_minor
+
+    @property
+    def movements(self) -> tuple[Entry, ...]:
+        """The entries as money moved: a batch that its transactions do not add up to is one movement of its amount."""
+        found: dict[tuple[int, int], Entry] = {}
+        for place, entry in enumerate(self.entries):
+            key = (entry.entry_index, -1) if entry.whole is not None else (entry.entry_index, place)
+            found.setdefault(key, entry.whole or entry)
+        return tuple(found.values())
+
+    @property
+    def booked_minor(self) -> int:
+        """Sum of what the bank booked, each batch once with the amount of its entry."""
+        told = (entry for entry in self.entries if entry.is_booked)
+        batches = {entry.entry_index: entry.booked_minor for entry in told if entry.booked_minor is not None}
+        alone = (entry.amount_minor for entry in self.entries if entry.is_booked and entry.booked_minor is None)
+        return sum(minor for minor in batches.values() if minor is not None) + sum(alone)
 
 
 @dataclass(frozen=True, slots=True)
