@@ -375,6 +375,19 @@ def test_applied_and_undone_is_as_before(history: list[str], last: str) -> None:
         assert desk.told() == before
 
 
+def test_payments_that_held_only_together_wait_again_when_one_is_taken_back() -> None:
+    desk = Desk()
+    for name in ("same invoice, other order", "paid", "paid nameless"):
+        source, raw = PAPERS[name]
+        desk.take(raw(), source=source, name=f"{name}.csv")
+    before = desk.told()
+    source, raw = PAPERS["paid other"]
+    done = desk.take(raw(), source=source, name="other.csv")
+    assert any("sole_combination" in placed for placed in desk.told()["placed"])
+    desk.undo(done)
+    assert desk.told() == before
+
+
 @settings(max_examples=20, deadline=None, suppress_health_check=list(HealthCheck))
 @given(st.lists(st.sampled_from(sorted(PAPERS)), min_size=2, max_size=5, unique=True), st.data())
 def test_an_earlier_import_undone_leaves_what_the_others_say(papers: list[str], data: st.DataObject) -> None:

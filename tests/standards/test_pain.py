@@ -85,6 +85,18 @@ def test_a_contradicting_order_is_refused(old: bytes, new: bytes, code: str) -> 
     assert caught.value.facts["place"]
 
 
+def test_an_amount_stated_in_the_payers_currency_is_kept_with_the_currency_it_shall_arrive_in() -> None:
+    stated = b'<InstdAmt Ccy="CNY">10000.50</InstdAmt>'
+    equivalent = b'<EqvtAmt><Amt Ccy="CNY">10000.50</Amt><CcyOfTrf>USD</CcyOfTrf></EqvtAmt>'
+    raw = order(ONE)
+    assert stated in raw
+    (read,) = pain.read_001(raw.replace(stated, equivalent)).instructions
+    assert (read.amount_minor, read.currency, read.transfer_currency) == (1_000_050, "CNY", "USD")
+    with pytest.raises(Problem) as caught:
+        pain.read_001(raw.replace(stated, equivalent.replace(b"USD", b"XXY")))
+    assert caught.value.code == "document_currency_unknown"
+
+
 def test_an_order_needs_amounts_and_accounts() -> None:
     for broken in (replace(ONE, amount_minor=0), replace(ONE, creditor=Party("X"))):
         with pytest.raises(ValueError, match="needs"):

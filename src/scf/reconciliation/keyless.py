@@ -20,6 +20,8 @@ from scf.reconciliation.shelf import CASE, NAME, WAITING, Shelf, chunks
 from scf.reconciliation.subset import MAX_ITEMS, MAX_SIDE, unique_many_to_many, unique_subset
 
 SOLE, MANY = 900, 850
+COMBINED = "sole_combination"
+"""Method of shares that hold only together with the others of their combination."""
 NAMED_GRACE_DAYS = 3
 """So long a payment waits for the invoice or order it names."""
 MAX_PARTIES = 200
@@ -141,7 +143,7 @@ class Keyless:
     def _use(self, chosen: list[tuple[Waiting, Mapping[str, Any], int]]) -> list[Share]:
         self._used_payments.update(payment.fact_id for payment, _, _ in chosen)
         self._used_cases.update(case["id"] for _, case, _ in chosen)
-        return [Share(payment.fact_id, case["id"], part, "sole_combination", MANY) for payment, case, part in chosen]
+        return [Share(payment.fact_id, case["id"], part, COMBINED, MANY) for payment, case, part in chosen]
 
     def _allowed(self, amount: int) -> int:
         """Largest difference, in minor units, that the rule allows around `amount`."""

@@ -17,7 +17,7 @@ from scf.reconciliation import undone
 from scf.reconciliation.facts import KIND_ORDER, Fact, Kind, normalise
 from scf.reconciliation.fold import Part
 from scf.reconciliation.intake import Intake, Taken
-from scf.reconciliation.keyless import Waiting, as_waiting, party_is
+from scf.reconciliation.keyless import COMBINED, Waiting, as_waiting, party_is
 from scf.reconciliation.placing import order_of, owned, wanted
 from scf.reconciliation.rule import Terms
 from scf.reconciliation.shelf import ALLOCATION, CASE, EXCEPTION, FACT, INVOICE, NAME, WAITING, WITHDRAWN, Shelf, chunks
@@ -68,7 +68,9 @@ class Undo(Intake):
         first = min((row.id for row in own), default=0)
         there = list(self.shelf.select(_COLUMNS, ALLOCATION.c.case_id, cases, _LIVE))
         self._refuse(gone, cases, [row for row in there if row.id > first], since)
+        together = {row.case_id for row in own if row.method == COMBINED}
         leaning = {row.fact_id for row in there if row.id > first} - gone
+        leaning |= {row.fact_id for row in there if row.method == COMBINED and row.case_id in together} - gone
         self._end(gone | leaning)
         twins = self._forget_invoices(gone | leaning)
         self._mark(gone)

@@ -146,7 +146,9 @@ def _read_payment(payment: etree._Element) -> tuple[list[PaymentInstruction], li
 def _transfer(
     item: etree._Element, payment: etree._Element, debtor: Party, execute_on: date
 ) -> tuple[PaymentInstruction, Decimal]:
-    amount = tree.need(item, "Amt/InstdAmt")
+    equivalent = item.find("Amt/EqvtAmt")
+    amount = tree.need(item, "Amt/InstdAmt" if equivalent is None else "Amt/EqvtAmt/Amt")
+    transfer = None if equivalent is None else tree.need(equivalent, "CcyOfTrf")
     code = tree.known_currency(amount.get("Ccy"), tree.place(amount))
     minor = tree.money(amount, code)
     if minor <= 0:
@@ -170,6 +172,9 @@ def _transfer(
         uetr=tree.text(item, "PmtId/UETR"),
         purpose=tree.text(item, "Purp/Cd", "Purp/Prtry"),
         payment_information_id=tree.need_text(payment, "PmtInfId"),
+        transfer_currency=(
+            None if transfer is None else tree.known_currency(tree.text_of(transfer), tree.place(transfer))
+        ),
     )
     return instruction, tree.number(amount)
 

@@ -431,7 +431,10 @@ class Statement:
 
 @dataclass(frozen=True, slots=True)
 class PaymentInstruction:
-    """One credit transfer to be executed. `amount_minor` > 0; `execute_on` is the day in the bank's calendar."""
+    """One credit transfer to be executed. `amount_minor` > 0; `execute_on` is the day in the bank's calendar.
+
+    `transfer_currency` is set where the amount is stated in the debtor's currency and shall arrive in another.
+    """
 
     end_to_end_id: str
     amount_minor: int
@@ -447,6 +450,7 @@ class PaymentInstruction:
     uetr: str | None = None
     purpose: str | None = None
     payment_information_id: str | None = None
+    transfer_currency: str | None = None
 
 
 @dataclass(frozen=True, slots=True)
