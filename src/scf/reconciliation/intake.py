@@ -42,7 +42,7 @@ from scf.reconciliation.shelf import (
     chunks,
 )
 from scf.reconciliation.twins import Twins
-from scf.reconciliation.undone import REPLACED, coming, undone
+from scf.reconciliation.undone import REPLACED, coming, next_generation, undone
 
 
 @dataclass(frozen=True, slots=True)
@@ -115,6 +115,7 @@ class Intake:
         self.shelf.load_facts([fact_id])
         self.shelf.load_cases([case_id for case_id, _ in shares])
         self._waited.add(fact_id)
+        self._generation |= next_generation(self.shelf, [fact_id])
         for case_id, amount in shares:
             self._allot(fact_id, case_id, method, 1000, amount)
         self._judge_touched()
@@ -324,6 +325,7 @@ class Intake:
         """Whether a fact that comes back may be placed as found; a place it had without a reference is given up."""
         columns = (ALLOCATION.c.case_id, ALLOCATION.c.generation, ALLOCATION.c.ended_by)
         all_ever = list(self.shelf.select(columns, ALLOCATION.c.fact_id, [fact_id]))
+        self._generation[fact_id] = max((row.generation + 1 for row in all_ever), default=0)
         old = [row for row in all_ever if row.ended_by is None]
         if not old:
             return True
@@ -336,7 +338,6 @@ class Intake:
         self._touched |= cases
         for case_id in cases & self.shelf.parts.keys():
             self.shelf.parts[case_id] = [p for p in self.shelf.parts[case_id] if p.fact_id != fact_id]
-        self._generation[fact_id] = max(row.generation for row in all_ever) + 1
         return True
 
     # judging
@@ -423,6 +424,7 @@ class Intake:
         shares = [s for s in keyless.settle([*arrived, *waiting], opened) if s.fact_id not in ambiguous]
         if shares or keyless.suggestions:
             ids = {share.fact_id for share in shares}
+            self._generation |= next_generation(self.shelf, ids)
             self.shelf.load_facts(ids)
             self.shelf.load_cases({share.case_id for share in shares})
             for share in shares:
