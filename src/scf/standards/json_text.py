@@ -8,7 +8,7 @@ from typing import Any, NoReturn
 
 from scf.standards.refusals import refusal
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 256 * 2**20
 MAX_DEPTH = 100
 
 

@@ -10,7 +10,7 @@ from re import fullmatch
 
 from scf.standards.refusals import refusal
 
-MAX_BYTES = 64 * 2**20
+MAX_BYTES = 256 * 2**20
 MAX_SEGMENTS = 1_000_000
 
 

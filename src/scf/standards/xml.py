@@ -12,8 +12,8 @@ from lxml import etree
 
 from scf.standards.refusals import refusal
 
-MAX_BYTES = 64 * 2**20
-MAX_ELEMENTS = 4_000_000
+MAX_BYTES = 256 * 2**20
+MAX_ELEMENTS = 16_000_000
 MAX_DEPTH = 100
 
 _ENCODINGS = {
