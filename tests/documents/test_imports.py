@@ -327,6 +327,46 @@ def test_what_a_later_file_changed_is_undone_in_turn() -> None:
     assert desk.told()["cases"] == []
 
 
+def test_a_source_that_goes_back_to_its_first_word_has_changed_it_again() -> None:
+    """A, then B, then A in another file: the last word counts, is shown as a change, and can be taken back."""
+    desk = Desk()
+    first = order("PO-1", CORE, LOTUS, "Parts", 100_00, 1, DAY).raw
+    desk.take(first)
+    at_first = desk.told()
+    desk.take(order("PO-1", CORE, LOTUS, "Parts", 120_00, 1, DAY).raw)
+    at_second = desk.told()
+    assert look(desk, first).counts["duplicate"] == 1, "the first file itself is known, however often it comes"
+    found = look(desk, first + b"\n")
+    assert found.counts["changed"] == 1
+    third = desk.take(first + b"\n")
+    now = desk.told()
+    assert [case.replace("'verdict_id'", "") for case in now["cases"]] == at_first["cases"]
+    assert now["exceptions"] == at_first["exceptions"]
+    for again in (first + b"\n", first + b"\n\n"):
+        assert look(desk, again).counts["duplicate"] == 1
+    desk.undo(third)
+    assert desk.told() == at_second
+    back = desk.take(first + b"\n")
+    assert desk.told() == now
+    fourth = desk.take(order("PO-1", CORE, LOTUS, "Parts", 120_00, 1, DAY).raw + b"\n")
+    assert desk.told()["cases"] == at_second["cases"]
+    desk.undo(fourth)
+    desk.undo(back)
+    assert desk.told() == at_second
+
+
+def test_what_a_later_file_says_too_stays_when_the_one_that_said_it_again_is_taken_back() -> None:
+    desk = Desk()
+    first = order("PO-1", CORE, LOTUS, "Parts", 100_00, 1, DAY).raw
+    desk.take(first)
+    desk.take(order("PO-1", CORE, LOTUS, "Parts", 120_00, 1, DAY).raw)
+    third = desk.take(first + b"\n")
+    now = desk.told()["cases"]
+    desk.take(first + b"\n\n")
+    desk.undo(third)
+    assert desk.told()["cases"] == now
+
+
 def test_a_statement_taken_back_leaves_no_line(installation: Installation) -> None:
     at = installation
     raw = a_statement(at)

@@ -90,7 +90,7 @@ def plan(session: Session, document: Document, origin: Origin) -> Plan:
 
 
 def _planned(label: str, where: str, facts: Sequence[Fact], known: Sequence[reconciliation.Known]) -> Planned:
-    digests = tuple(fact.digest() for fact in facts)
+    digests = tuple(one.key for one in known)
     if not facts:
         return Planned("noted", label, where)
     changes: list[Change] = []

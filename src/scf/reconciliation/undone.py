@@ -21,16 +21,23 @@ from scf.store.books import table_of
 UNDONE = table_of(FactUndone)
 REPLACED = (Kind.ORDER, Kind.INSTRUCTION, Kind.DESPATCH, Kind.DELIVERY, Kind.INSPECTION, Kind.PAYMENT)
 """Kinds whose later fact of the same identity replaces the earlier. An invoice number used twice stays two facts."""
+TAKEN_UP_AGAIN = (Kind.ORDER, Kind.DESPATCH, Kind.DELIVERY, Kind.INSPECTION)
+"""Kinds where a source that goes back to what it said before has changed its word a second time. A bank's movement is
+told many times over, in several files and in fuller words; hearing an earlier telling again changes nothing."""
 Standing = Literal["new", "changed", "duplicate"]
 
 
 @dataclass(frozen=True, slots=True)
 class Known:
-    """How a fact stands to what is there; `earlier` is what it changes, `replaces` whether that one will give way."""
+    """How a fact stands to what is there; `earlier` is what it changes, `replaces` whether that one will give way.
+
+    `key` is what it is, or will be, written under.
+    """
 
     standing: Standing
     earlier: Fact | None = None
     replaces: bool = False
+    key: str = ""
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,15 +50,44 @@ class Coming:
 
 
 def coming(shelf: Shelf, by_digest: Mapping[str, Fact]) -> dict[str, Coming]:
-    """Of facts by digest, those that do not stand yet. Facts taken back and said again lose their mark."""
-    known = _rows(shelf, by_digest)
+    """Of facts by digest, those that do not stand yet. Facts taken back and said again lose their mark.
+
+    A fact that was replaced and is said again by a later file comes as a version of its own.
+    """
+    keys = {digest: digest for digest in by_digest} | _third_versions(shelf, by_digest)
+    known = _rows(shelf, keys.values())
     gone = undone(shelf, known.values())
-    fresh = {digest: Coming(digest) for digest in by_digest if digest not in known}
-    for digest in [digest for digest, fact_id in known.items() if fact_id in gone]:
-        found = _again(shelf, digest, by_digest[digest])
-        if found is not None:
+    fresh: dict[str, Coming] = {}
+    for digest, key in keys.items():
+        if key not in known:
+            fresh[digest] = Coming(key)
+        elif known[key] in gone and (found := _again(shelf, key, by_digest[digest])) is not None:
             fresh[digest] = found
-    return {digest: fresh[digest] for digest in by_digest if digest in fresh}
+    return fresh
+
+
+def _third_versions(shelf: Shelf, by_digest: Mapping[str, Fact]) -> dict[str, str]:
+    """Keys of the facts that were said before, gave way to another version, and are now said again by another file."""
+    rows = _rows(shelf, [digest for digest, fact in by_digest.items() if fact.kind in TAKEN_UP_AGAIN])
+    gone = undone(shelf, rows.values())
+    known = {digest: fact_id for digest, fact_id in rows.items() if fact_id not in gone}
+    watched = {by_digest[digest].identity(): digest for digest in known}
+    latest = standing_of(shelf, {identity for identity in watched if identity is not None})
+    now = {identity: shelf.facts[fact_id].digest() for identity, fact_id in latest.items()}
+    shelf.load_facts(known.values())
+    found: dict[str, str] = {}
+    for digest, fact in by_digest.items():
+        identity = fact.identity()
+        if identity is None or identity not in now:
+            continue
+        if digest not in known:
+            now[identity] = digest
+        elif now[identity] != digest and shelf.facts[known[digest]].evidence_id != fact.evidence_id:
+            found[digest] = hashlib.sha256(f"{digest} again {fact.evidence_id}".encode()).hexdigest()
+            now[identity] = digest
+    written = _rows(shelf, found.values())
+    stale = written.keys() - {key for key, fact_id in written.items() if fact_id in undone(shelf, written.values())}
+    return {digest: key for digest, key in found.items() if key not in stale}
 
 
 def undone(shelf: Shelf, fact_ids: Collection[int]) -> set[int]:
@@ -61,22 +97,27 @@ def undone(shelf: Shelf, fact_ids: Collection[int]) -> set[int]:
 
 def standing(shelf: Shelf, facts: Sequence[Fact]) -> list[Known]:
     """How each fact stands to what the same source said before, earlier facts of the list included."""
-    digests = [fact.digest() for fact in facts]
+    said = {fact.digest(): fact for fact in reversed(facts)}
+    keys = {digest: digest for digest in said} | _third_versions(shelf, dict(reversed(said.items())))
+    digests = [keys[fact.digest()] for fact in facts]
     rows = _rows(shelf, digests)
     back = undone(shelf, rows.values())
     standing_now = {digest for digest, fact_id in rows.items() if fact_id not in back}
     standing_now |= {digest for digest, fact_id in rows.items() if fact_id in back and _others_stand(shelf, digest)}
     before_these = standing_of(shelf, {identity for fact in facts if (identity := fact.identity())})
     earlier = {identity: shelf.facts[fact_id] for identity, fact_id in before_these.items()}
+    under = _keys_of(shelf, before_these.values())
     found: list[Known] = []
     for fact, digest in zip(facts, digests, strict=True):
-        if digest in standing_now:
-            found.append(Known("duplicate"))
-            continue
-        standing_now.add(digest)
         identity = fact.identity()
         before = earlier.get(identity) if identity else None
-        found.append(Known("new") if before is None else Known("changed", before, fact.kind in REPLACED))
+        if digest in standing_now:
+            stands = under.get(before_these.get(identity or "", 0)) if before is not None and before.digest() == fact.digest() else None
+            found.append(Known("duplicate", key=stands or digest))
+            continue
+        standing_now.add(digest)
+        replaces = before is not None and fact.kind in REPLACED
+        found.append(Known("new" if before is None else "changed", before, replaces, digest))
         if identity:
             earlier[identity] = fact
     return found
@@ -129,6 +170,10 @@ def _variants(digest: str) -> dict[int, str]:
 
 def _rows(shelf: Shelf, digests: Collection[str]) -> dict[str, int]:
     return {row.digest: row.id for row in shelf.select((FACT.c.digest, FACT.c.id), FACT.c.digest, digests)}
+
+
+def _keys_of(shelf: Shelf, fact_ids: Collection[int]) -> dict[int, str]:
+    return {row.id: row.digest for row in shelf.select((FACT.c.id, FACT.c.digest), FACT.c.id, fact_ids)}
 
 
 def standing_of(shelf: Shelf, identities: Collection[str]) -> dict[str, int]:
