@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable, Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from datetime import date, time
 from pathlib import Path
 from typing import Any
@@ -41,21 +41,30 @@ class Trade:
 class Installation:
     """One opened installation."""
 
-    def __init__(self, folder: Path) -> None:
+    def __init__(self, folder: Path, *, ruleset: str = "CN") -> None:
         self.folder = folder
         self.clock = VirtualClock(START)
-        self.app: App = open_app(demo_settings(folder), self.clock)
+        self.app: App = open_app(replace(demo_settings(folder), ruleset=ruleset), self.clock)
         self.clock.move_to(self.app.ledger.head().timestamp)
         self.play = Play(self.app, self.clock, START, Silence())
 
     def who(self, code: str, seat: str = "account") -> str:
         return address(self.app, code, seat)
 
-    def trade(self, number: str, gross_minor: int, *, seller: str = LOTUS, buyer: str = CORE, order: str = "") -> Trade:
+    def trade(
+        self,
+        number: str,
+        gross_minor: int,
+        *,
+        seller: str = LOTUS,
+        buyer: str = CORE,
+        order: str = "",
+        due_days: int = 60,
+    ) -> Trade:
         """Import invoice and delivery of a trade and file them."""
         order = order or f"PO-{number}"
         day = today(self.clock)
-        paper = invoice(number, seller, buyer, order, "Parts", gross_minor, day, next_day(day, 60))
+        paper = invoice(number, seller, buyer, order, "Parts", gross_minor, day, next_day(day, due_days))
         event = logistics_event(order, "receiving", self.clock.now(), quantity=1, goods="parts", despatch=f"DN-{order}")
         ids = [
             self.app.documents.import_file(

@@ -55,6 +55,7 @@ from scf.receivables.programme_changes import programme_changes
 from scf.receivables.programmes import Programmes
 from scf.receivables.service import Receivables
 from scf.risk.lists import Lists
+from scf.rulebook.decisions import Decisions
 from scf.rulebook.service import Rulebook
 from scf.store.compare import Difference, compare
 from scf.store.engine import open_engine
@@ -106,6 +107,12 @@ class Settings:
         )
 
     @property
+    def rules(self) -> Path | None:
+        """The folder of this installation's own rules; None where there is none."""
+        folder = self.data / "rules"
+        return folder if folder.is_dir() else None
+
+    @property
     def ledger_setting(self) -> str:
         """The engine setting in force."""
         return self.ledger or f"embedded:{self.data / 'ledger.db'}"
@@ -148,7 +155,8 @@ class App:
             projection=self.projection,
             clock=clock,
         )
-        self.rulebook = Rulebook.load()
+        self.rulebook = Rulebook.load(settings.rules)
+        self.decisions = Decisions(self.rulebook, clock, ruleset=settings.ruleset)
         self.parties = Parties(self.desk)
         self.approvals = Approvals(self.desk, self.parties)
         self.changes = Changes(self.desk, self.parties)
@@ -162,7 +170,7 @@ class App:
         judge.reservations.append(self.programmes.reserve)
         self.receivables = Receivables(self.desk, self.parties, judge, own_secret(settings.data, "consortium"))
         self.invitations = Invitations(self.desk, self.parties, self.receivables)
-        self.entrusted = EntrustedAccounts(self.desk, self.parties)
+        self.entrusted = EntrustedAccounts(self.desk, self.parties, self.decisions)
         self.settling = Settling(self.desk, self.parties, self.entrusted)
         self.financing = FinancingDesk(
             self.desk, self.parties, self.rulebook, SimulatedRegistry(clock), ruleset=settings.ruleset
@@ -173,7 +181,7 @@ class App:
         self.quotes = AutomaticQuotes(
             self.desk, self.parties, self.financing, self.policies, self.programmes, self._quote_signer
         )
-        self.maturity = Maturity(self.desk, self.parties, self.receivables)
+        self.maturity = Maturity(self.desk, self.parties, self.receivables, self.decisions)
         judge.due_day = self.maturity.due_day
         self.notices = Notices(engine, clock, channels_from(os.environ, clock))
         self.webhooks = Webhooks(

@@ -17,6 +17,9 @@ from scf.financing.waterfall import Bucket, ResidualTo
 from scf.kernel.problems import Problem
 from scf.receivables import queries
 from scf.receivables.models import NoteState
+from scf.rulebook.decisions import LateTerms
+
+DAILY = LateTerms(500)
 
 
 @pytest.fixture
@@ -200,7 +203,7 @@ def test_reminders_come_before_maturity_and_not_after(scene: Scene) -> None:
 def test_interest_runs_on_what_was_still_owed() -> None:
     due = date(2026, 4, 30)
     half = PaidMoney(due + timedelta(days=10), 500_000_00, 5_000_00)
-    assert interest_due_minor(FACE, due, [], due + timedelta(days=30)) == 15_000_00
-    assert interest_due_minor(FACE, due, [half], due + timedelta(days=30)) == 5_000_00
+    assert interest_due_minor(FACE, due, [], due + timedelta(days=30), DAILY) == 15_000_00
+    assert interest_due_minor(FACE, due, [half], due + timedelta(days=30), DAILY) == 5_000_00
     assert divide(10, 20, 15, 3).principal_minor == 0
     assert divide(40, 20, 15, 3).surplus_minor == 5

@@ -76,7 +76,7 @@ def test_paid_two_days_early_only_the_days_gained_are_charged() -> None:
 
 
 def test_late_interest_is_half_a_thousandth_a_day_from_the_day_after_due() -> None:
-    assert pricing.late_interest_minor(100_000_000, 30) == 1_500_000
+    assert pricing.late_interest_minor(100_000_000, 30, 500) == 1_500_000
     assert pricing.late_days(date(2026, 5, 1), date(2026, 5, 1)) == 0
     assert pricing.late_days(date(2026, 5, 1), date(2026, 5, 31)) == 30
     assert pricing.simple_interest_minor(1_000_000, 80_000, 30, 365) == 6_575  # 10,000 at 8% for 30 days of 365

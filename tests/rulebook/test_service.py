@@ -228,8 +228,8 @@ def test_a_decision_keeps_rule_version_and_digest() -> None:
 
 
 def test_india_and_the_eu_are_data_alone() -> None:
-    assert _refusal("finance", {"recourse": True}, ruleset="IN").facts["rule"] == "IN-TREDS-RECOURSE"
-    good = {"recourse": False, "obligor_accepted": True, "invoice_assigned": False, "maturity_date": date(2026, 7, 15)}
+    assert _refusal("quote", {"recourse": True}, ruleset="IN").facts["rule"] == "IN-TREDS-RECOURSE"
+    good = {"obligor_accepted": True, "invoice_assigned": False, "maturity_date": date(2026, 7, 15)}
     assert BOOK.judge("finance", good, DAY, "IN").verdict is Verdict.CLEAR
     short = _refusal("finance", good | {"maturity_date": date(2026, 7, 14)}, ruleset="IN")
     assert "15 days" in str(short)
@@ -342,6 +342,7 @@ def test_an_installation_adds_its_own_rules_without_code(tmp_path: Path) -> None
         ("[[rule]]", "[[rule]", "own.toml"),
         ('id = "XX-TENOR"', 'id = "CN-77-11-MAX"', "twice"),
         ('severity = "block"', 'severity = "block"\nweight = 3', "weight"),
+        ('applies_to = ["issue"]', 'applies_to = ["issue", "baptise"]', "nobody asks about ['baptise']"),
     ],
 )
 def test_a_broken_rule_file_is_refused_by_name(tmp_path: Path, old: str, new: str, says: str) -> None:

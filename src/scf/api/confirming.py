@@ -37,9 +37,8 @@ from scf.reconciliation.models import (
     FactWithdrawn,
     InvoiceRow,
 )
+from scf.rulebook.service import Judgement
 
-CONFIRM_DAYS = 30
-"""Days within which a debt has to be confirmed once its supplier asks (State Council Order 802, Art. 16)."""
 MOST_AT_ONCE = 100
 _MAX_BYTES = 1_000_000
 _BACKING = (Kind.ORDER, Kind.DESPATCH, Kind.DELIVERY, Kind.INSPECTION)
@@ -104,6 +103,18 @@ def to_accept(app: App, session: Session, obligor: str, *, limit: int = 500) -> 
     taken = _issued(session, obligor) | _proposed(app, session, obligor)
     found = [item for item in _papers(app, session, obligor) if item.fingerprint not in taken]
     return sorted(found, key=lambda item: (item.since, item.number))[:limit]
+
+
+def days_to_confirm(app: App, item: ToAccept) -> int | None:
+    """Days the law gives for confirming a debt its supplier waits for; None where the ruleset has no such rule."""
+    findings = _judge_confirm(app, item).findings
+    latest = [one.facts["latest"] for one in findings if isinstance(one.facts.get("latest"), date)]
+    return (min(latest) - item.since).days if latest else None
+
+
+def _judge_confirm(app: App, item: ToAccept, confirmed_on: date | None = None) -> Judgement:
+    asked = {"confirmation_requested_on": item.since, "confirmed_on": confirmed_on}
+    return app.decisions.judge("confirm", asked)
 
 
 def papers_by_fingerprint(app: App, session: Session, obligor: str) -> dict[str, ToAccept]:
@@ -220,6 +231,9 @@ def _prepare_one(app: App, obligor: str, item: ToAccept) -> Prepared:
             invoice_minor=item.invoiced_minor,
             delivered_on=item.delivered_on.isoformat() if item.delivered_on else None,
         ).document
+        decision = _judge_confirm(app, item, today(app.clock))
+        if decision.findings:
+            app.decisions.keep(session, decision.require(), f"invoice {item.number} {item.fingerprint}")
     if item.supplier is None or item.due_on is None:
         raise Problem("not_acceptable", invoice=item.number, reason=WHY[item.hindrance or "no_due_day"])
     return app.receivables.prepare_issue(

@@ -5,19 +5,23 @@ from __future__ import annotations
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 
 from scf.api import approving, office
 from scf.api.access import Caller
 from scf.api.doors import Key, Scf, Who
 from scf.api.paging import DEFAULT_LIMIT, Limit
 from scf.api.reads import receivables_related
-from scf.api.shapes import Shape, amount
+from scf.api.shapes import Amount, Shape, amount
 from scf.api.views import moment
+from scf.financing.competing import claim_rank, file_outside
 from scf.financing.fairness import Meter, measure
+from scf.financing.models import OutsideClaim
 from scf.jobs.notices import proof_of
 from scf.kernel.problems import Problem
 from scf.parties.service import Role
 from scf.receivables.programmes import Programme
+from scf.receivables.queries import receivable as receivable_of
 
 router = APIRouter()
 
@@ -147,6 +151,38 @@ def limits(
                 )
             two = app.two_people.amounts(session, who)
         return {"items": items, "two_people_from": {act: amount(minor, currency) for act, minor in two.items()}}
+
+
+# Competing claims -----------------------------------------------------------------------------------------------------
+
+
+class OutsideClaimBody(Shape):
+    """Somebody outside this network claims an invoice of ours: what the registry or a notice of transfer says."""
+
+    receivable: int
+    number: str = Field(min_length=1, max_length=40)
+    claimant: str = Field(min_length=1, max_length=140)
+    amount: Amount
+    evidence: str = Field(pattern=r"^[0-9a-f]{64}$")
+    registered_at: int | None = Field(default=None, ge=0)
+    noticed_at: int | None = Field(default=None, ge=0)
+
+
+@router.post("/outside-claims", tags=["competing claims"])
+def outside_claim(app: Scf, caller: Who, body: OutsideClaimBody, key: Key = None) -> dict[str, Any]:
+    """File a claim of somebody outside on a receivable's invoice (operators); payment stops where it ranks first."""
+    office.check_key(key)
+    caller.require(Role.OPERATOR)
+    with app.desk.session() as session:
+        row = receivable_of(session, body.receivable)
+        claim = OutsideClaim(
+            fingerprint=row.fingerprint,
+            amount_minor=body.amount.read_in(row.currency),
+            evidence_id=body.evidence,
+            **body.model_dump(exclude={"receivable", "amount", "evidence"}),
+        )
+        kept = file_outside(session, claim)
+        return {"number": kept.number, "receivable": row.id, "our_rank": claim_rank(session, row)}
 
 
 # Fairness -------------------------------------------------------------------------------------------------------------

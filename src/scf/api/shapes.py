@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date
-from typing import Any
+from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
@@ -208,6 +208,7 @@ class OpenBody(Shape):
     stages: list[StageBody] = Field(min_length=1, max_length=32)
     attestors: list[str] = Field(min_length=2, max_length=16)
     approvers: list[str] = Field(min_length=2, max_length=16)
+    funds: Literal["loan", "sale_proceeds"] = "sale_proceeds"
 
 
 class AccountBody(Shape):

@@ -39,7 +39,7 @@ class Dues:
             year.plan.planned[receivable_id] -= 1
             with year.app.desk.session() as session:
                 row = queries.receivable(session, receivable_id)
-                principal, interest = owed(session, row, day, calendar)
+                principal, interest = owed(session, row, day, calendar, self._year.app.maturity.lateness)
                 amount = {"half": principal // 2, "over": principal + interest + 77}.get(how, principal + interest)
                 core = year.cast.of(row.obligor)
             if not amount:

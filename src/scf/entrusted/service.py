@@ -18,8 +18,9 @@ from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
 from scf.entrusted.agreement import ask, require
 from scf.entrusted.models import PayeeAccount, StageRule, StatedWords
+from scf.entrusted.ruling import EntrustedRules
 from scf.entrusted.shapes import OpenRequest, StagePlan, StageView
-from scf.kernel.dates import day_of
+from scf.entrusted.turns import missing_words, turn_words
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
@@ -28,6 +29,7 @@ from scf.parties.service import Parties
 from scf.receivables.judging import hex_text
 from scf.receivables.service import plain, reference_hash
 from scf.reconciliation.four_way import Answer
+from scf.rulebook.decisions import Decisions
 from scf.store import evidence as evidence_log
 from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
@@ -41,15 +43,19 @@ __all__ = ["APPROVER", "ATTESTOR", "EntrustedAccounts", "OpenRequest", "StagePla
 class EntrustedAccounts:
     """The only door to entrusted accounts."""
 
-    def __init__(self, desk: Desk, parties: Parties) -> None:
+    def __init__(self, desk: Desk, parties: Parties, decisions: Decisions) -> None:
         self._desk = desk
         self._parties = parties
+        self.rules = EntrustedRules(decisions, parties, desk.clock)
         self.holds_back: Callable[[Session, int], None] | None = None
 
     # Prepare ---------------------------------------------------------------------------------------------------------
 
     def prepare_open(self, request: OpenRequest) -> Prepared:
-        """Typed data of an opening, for payer and beneficiary; files the rules and accounts behind its commitments."""
+        """Typed data of an opening, for payer and beneficiary; files the rules and accounts behind its commitments.
+
+        Raises Problem `stages_without_value`, `consent_missing`, or of the rule that refuses payee, use or consent.
+        """
         if not request.stages or any(stage.amount_minor <= 0 for stage in request.stages):
             raise Problem("stages_without_value")
         if not request.consent.strip() or not request.purpose.strip():
@@ -57,6 +63,7 @@ class EntrustedAccounts:
         with self._desk.session() as session:
             for who in (request.payer, request.beneficiary, request.bank, *request.attestors, *request.approvers):
                 self._parties.member(session, who)
+            decision = self.rules.opening(session, request)
             message = {
                 "payer": request.payer,
                 "beneficiary": request.beneficiary,
@@ -71,6 +78,7 @@ class EntrustedAccounts:
                 "salt": "0x" + secrets.token_hex(32),
                 "deadline": self._deadline(),
             }
+            self.rules.keep(session, decision, f"opening {message['salt']}")
             payer, beneficiary = (self._parties.name_of(session, who) for who in (request.payer, request.beneficiary))
         total = format_money(sum(stage.amount_minor for stage in request.stages), request.currency)
         count = len(request.stages)
@@ -168,9 +176,14 @@ class EntrustedAccounts:
         return self._bank_moved("confirm_refunded", account_id, number, amount_minor, payment_id, bank_reference)
 
     def prepare_dispute(self, account_id: int, number: int, by: str, amount_minor: int, reason: str) -> Prepared:
-        """Typed data with which payer, beneficiary or payee holds a part of a stage; the rest goes on."""
+        """Typed data with which payer, beneficiary or payee holds a part of a stage; the rest goes on.
+
+        Raises Problem `dispute_without_words`, or of the rule that more may not be held than is in dispute.
+        """
         with self._desk.session() as session:
             row = queries.account(session, account_id)
+            decision = self.rules.disputing(session, queries.stage(session, account_id, number), amount_minor)
+            self.rules.keep(session, decision, f"account {account_id} stage {number}")
             stated = self.state_words(session, reason, "dispute", by)
         amount = format_money(amount_minor, row.currency)
         return self._prepared(
@@ -250,7 +263,7 @@ class EntrustedAccounts:
             refundable_minor=refundable,
             attested_by=attested,
             approved_by=approved,
-            missing=self._missing(session, account_id, attested, approved),
+            missing=missing_words(session, self._parties, attested, approved),
         )
 
     def payment_order(self, session: Session, account_id: int, number: int) -> tuple[int, str, PayeeAccount]:
@@ -258,7 +271,7 @@ class EntrustedAccounts:
 
         The payment id follows from account, stage and what was released before, so that a retry writes the same order;
         where the bank refused that one, the next attempt has an id of its own.
-        Raises Problem `stage_not_releasable`.
+        Raises Problem `stage_not_releasable`, or of the rule on payee, use or the undisputed part that refuses it.
         """
         if self.holds_back is not None:
             self.holds_back(session, account_id)
@@ -274,6 +287,10 @@ class EntrustedAccounts:
         payee = session.get(PayeeAccount, stage.payee_account)
         if payee is None:
             raise Problem("unknown_stage", account=account_id, stage=number + 1)
+        up_to = stage.released_minor + view.releasable_minor
+        answer = self.agreement(session, account_id, number, up_to)
+        decision = self.rules.releasing(session, stage, view.releasable_minor, answer, held_minor=stage.disputed_minor)
+        self.rules.keep(session, decision, f"account {account_id} stage {number} released {stage.released_minor}")
         name = attempt_name(session, f"EA{account_id}S{number}R{view.released_minor}")
         return view.releasable_minor, name, payee
 
@@ -290,26 +307,7 @@ class EntrustedAccounts:
 
     def turn(self, session: Session, account_id: int) -> dict[str, str]:
         """One sentence a language: whose turn it is on the first stage that is not finished."""
-        row = queries.account(session, account_id)
-        if row.locked_at is None:
-            bank, since = self._parties.name_of(session, row.bank), day_of(row.opened_at).isoformat()
-            return {
-                "en": f"{bank} has to confirm that the money is locked, since {since}.",
-                "zh-CN": f"自 {since} 起等待 {bank} 确认资金已锁定。",
-            }
-        for stage in queries.stages(session, account_id):
-            if stage.released_minor + stage.refunded_minor < stage.amount_minor:
-                missing = self.stage_view(session, account_id, stage.stage).missing
-                if missing:
-                    return {
-                        "en": f"Stage {stage.stage + 1}: {missing['en']}.",
-                        "zh-CN": f"第 {stage.stage + 1} 阶段：{missing['zh-CN']}。",
-                    }
-                return {
-                    "en": f"Stage {stage.stage + 1}: the bank has to execute the release.",
-                    "zh-CN": f"第 {stage.stage + 1} 阶段：等待银行执行放款。",
-                }
-        return {"en": "Everything was released or paid back.", "zh-CN": "款项已全部释放或退回。"}
+        return turn_words(session, self._parties, account_id, lambda stage: self.stage_view(session, account_id, stage))
 
     # Inside ----------------------------------------------------------------------------------------------------------
 
@@ -322,24 +320,6 @@ class EntrustedAccounts:
     def _agreed(self, session: Session, account_id: int, number: int, up_to_minor: int) -> None:
         rule = session.get(StageRule, queries.stage(session, account_id, number).rule)
         require(self.agreement(session, account_id, number, up_to_minor), rule.order_reference if rule else None)
-
-    def _missing(
-        self, session: Session, account_id: int, attested: Sequence[str], approved: Sequence[str]
-    ) -> dict[str, str]:
-        organisations = {
-            organisation.id
-            for organisation in (self._parties.organisation_of(session, who) for who in attested)
-            if organisation is not None
-        }
-        evidence, people = 2 - len(organisations), 2 - len(set(approved))
-        english, chinese = [], []
-        if evidence > 0:
-            english.append(f"evidence of {evidence} more organisation(s)")
-            chinese.append(f"还需 {evidence} 家机构的证据")
-        if people > 0:
-            english.append(f"{people} more approval(s)")
-            chinese.append(f"还需 {people} 人批准")
-        return {"en": " and ".join(english) + " missing", "zh-CN": "，".join(chinese)} if english else {}
 
     def state_words(self, session: Session, words: str, kind: str, by: str) -> str:
         """File what somebody says and return the hash it signs. Raises Problem `dispute_without_words` for nothing."""

@@ -121,6 +121,11 @@ class Settling:
             agreed = [one for one in queries.approvals(session, account_id, number) if one.up_to_minor >= up_to]
             if not vouched or len({one.approver for one in agreed}) < 2:
                 raise Problem("urgent_not_supported", stage=number + 1)
+            rules, answer = self._room.rules, self._room.agreement(session, account_id, number, up_to)
+            decision = rules.releasing(
+                session, stage, amount_minor, answer, held_minor=stage.disputed_minor, risk_note=risk_note, urgent=True
+            )
+            rules.keep(session, decision, f"account {account_id} stage {number} urgent")
         words = f"Urgent: {why.strip()} Risk note of the bank: {risk_note.strip()}"
         prepared = self._room.prepare_dispute(account_id, number, row.payer, amount_minor, words)
         now = self._desk.clock.now()

@@ -21,7 +21,10 @@ class StagePlan:
 
 @dataclass(frozen=True, slots=True)
 class OpenRequest:
-    """What payer and beneficiary agree on before money is locked. `account` is the locked bank account's number."""
+    """What payer and beneficiary agree on before money is locked. `account` is the locked bank account's number.
+
+    `funds` says whose money it is: `sale_proceeds` (the beneficiary's, which consents apart) or a `loan`.
+    """
 
     payer: str
     beneficiary: str
@@ -33,6 +36,7 @@ class OpenRequest:
     stages: tuple[StagePlan, ...]
     attestors: tuple[str, ...]
     approvers: tuple[str, ...]
+    funds: str = "sale_proceeds"
 
 
 @dataclass(frozen=True, slots=True)

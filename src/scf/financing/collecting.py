@@ -7,7 +7,7 @@ a person. Late money pays interest before principal (Civil Code, Art. 561).
 from __future__ import annotations
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass
 from datetime import date
 from enum import StrEnum
@@ -17,10 +17,14 @@ from sqlmodel import Session, col, select
 from scf.bank.calendar import BankCalendar, business_day_from
 from scf.bank.models import BankAccount, BankLine
 from scf.financing.models import CollectedLine
-from scf.financing.price import LATE_INTEREST_PPM_PER_DAY, late_days, late_interest_minor
+from scf.financing.price import late_days, late_interest_minor
 from scf.kernel.dates import day_of
 from scf.receivables import queries
 from scf.receivables.models import Dossier, Receivable, ReceivableState
+from scf.rulebook.decisions import LateTerms
+
+Lateness = Callable[[Receivable], LateTerms]
+"""What lateness of a receivable costs."""
 
 _DUE = re.compile(r"DUE(\d+)(?:[^0-9].*)?")
 _RF = re.compile(r"RF\d\d0*(\d+)")
@@ -76,18 +80,22 @@ def due_day(maturity: int, calendar: BankCalendar) -> date:
     return business_day_from(calendar, day_of(maturity))
 
 
-def interest_due_minor(
-    face_minor: int, due_on: date, paid: Iterable[Paid], on: date, *, ppm_per_day: int = LATE_INTEREST_PPM_PER_DAY
-) -> int:
-    """Late interest not yet paid on `on`: each day's on what was still owed then, rounded once a stretch of days."""
-    owed, interest, last = face_minor, 0, due_on
+def interest_due_minor(face_minor: int, due_on: date, paid: Iterable[Paid], on: date, terms: LateTerms) -> int:
+    """Late interest not yet paid on `on`: each day's on what was still owed then, rounded once a stretch of days.
+
+    The fixed sum of the terms is owed once something was owed for a day too long.
+    """
+    owed, interest, last, is_late = face_minor, 0, due_on, False
     for one in sorted(paid, key=lambda item: item.on):
         if one.on > last:
-            interest += late_interest_minor(owed, late_days(last, one.on), ppm_per_day)
+            is_late |= owed > 0
+            interest += late_interest_minor(owed, late_days(last, one.on), terms.ppm_per_day)
             last = one.on
         owed -= one.principal_minor
         interest -= one.interest_minor
-    return max(0, interest + late_interest_minor(owed, late_days(last, on), ppm_per_day))
+    is_late |= owed > 0 and on > last
+    interest += late_interest_minor(owed, late_days(last, on), terms.ppm_per_day)
+    return max(0, interest + (terms.fixed_minor if is_late else 0))
 
 
 def divide(amount_minor: int, owed_minor: int, interest_minor: int, days_late: int) -> Division:
@@ -106,7 +114,9 @@ def divide(amount_minor: int, owed_minor: int, interest_minor: int, days_late: i
     return Division(finding, principal, interest, surplus, days_late)
 
 
-def match(session: Session, line: BankLine, calendar: BankCalendar) -> tuple[Receivable | None, str, Finding | None]:
+def match(
+    session: Session, line: BankLine, calendar: BankCalendar, lateness: Lateness
+) -> tuple[Receivable | None, str, Finding | None]:
     """The receivable a credit pays and how that was found, or None with what is wrong."""
     for found_by, numbers in (("end_to_end", _named(line)), ("reference", _referenced(session, line))):
         rows = [row for row in (session.get(Receivable, number) for number in numbers) if row is not None]
@@ -115,7 +125,7 @@ def match(session: Session, line: BankLine, calendar: BankCalendar) -> tuple[Rec
             return rows[0], found_by, None
         if len(rows) > 1:
             return None, found_by, Finding.AMBIGUOUS
-    fitting = _by_amount(session, line, calendar)
+    fitting = _by_amount(session, line, calendar, lateness)
     if len(fitting) == 1:
         return fitting[0], "amount", None
     return None, "nothing", Finding.AMBIGUOUS if fitting else Finding.UNMATCHED
@@ -138,13 +148,13 @@ def paid_so_far(session: Session, row: Receivable) -> list[Paid]:
     ]
 
 
-def owed(session: Session, row: Receivable, on: date, calendar: BankCalendar) -> tuple[int, int]:
+def owed(session: Session, row: Receivable, on: date, calendar: BankCalendar, lateness: Lateness) -> tuple[int, int]:
     """(principal, late interest) a receivable still asks for on a day, what is prepared already taken off."""
     paid = paid_so_far(session, row)
     principal = row.face_minor - sum(one.principal_minor for one in paid)
     if row.state in (ReceivableState.CANCELLED, ReceivableState.OFFERED):
         return 0, 0
-    return principal, interest_due_minor(row.face_minor, due_day(row.maturity, calendar), paid, on)
+    return principal, interest_due_minor(row.face_minor, due_day(row.maturity, calendar), paid, on, lateness(row))
 
 
 def _lines_of(session: Session, receivable_id: int) -> Sequence[CollectedLine]:
@@ -176,7 +186,7 @@ def _referenced(session: Session, line: BankLine) -> list[int]:
     return [number for number, invoice in rows if (invoice or "").upper() in words]
 
 
-def _by_amount(session: Session, line: BankLine, calendar: BankCalendar) -> list[Receivable]:
+def _by_amount(session: Session, line: BankLine, calendar: BankCalendar, lateness: Lateness) -> list[Receivable]:
     query = select(Receivable).where(
         Receivable.state == ReceivableState.LIVE,
         Receivable.outstanding_minor > 0,
@@ -189,7 +199,7 @@ def _by_amount(session: Session, line: BankLine, calendar: BankCalendar) -> list
     on = line.value_on or line.booked_on
     fitting = []
     for row in session.exec(query.order_by(col(Receivable.maturity), col(Receivable.id))):
-        principal, interest = owed(session, row, on, calendar)
+        principal, interest = owed(session, row, on, calendar, lateness)
         if principal and line.amount_minor in (principal, principal + interest):
             fitting.append(row)
     return fitting

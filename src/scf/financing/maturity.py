@@ -16,9 +16,10 @@ from scf.bank.calendar import BankCalendar, ChinaCalendar
 from scf.bank.models import BankLine
 from scf.desk.service import Desk, Done, Prepared
 from scf.financing.collecting import Finding, divide, due_day, match, owed
-from scf.financing.models import BuyBackDemand, CollectedLine, Registration, WriteOff
+from scf.financing.competing import claim_rank, claims_on
+from scf.financing.models import BuyBackDemand, CollectedLine, WriteOff
 from scf.financing.price import late_days, late_interest_minor
-from scf.financing.priority import Claim, distribute
+from scf.financing.priority import distribute
 from scf.financing.undoing import is_payout_back, reversed_before
 from scf.financing.waterfall import Allocation, Owed, allocate
 from scf.kernel.clock import today
@@ -31,6 +32,7 @@ from scf.parties.service import Parties
 from scf.receivables import queries
 from scf.receivables.models import Financing, Note, NoteState, Receivable
 from scf.receivables.service import Receivables, plain, reference_hash
+from scf.rulebook.decisions import Decisions, LateTerms
 from scf.store import evidence
 from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
@@ -55,9 +57,16 @@ class Maturity:
     """What happens when receivables fall due."""
 
     def __init__(
-        self, desk: Desk, parties: Parties, receivables: Receivables, *, calendar: BankCalendar | None = None
+        self,
+        desk: Desk,
+        parties: Parties,
+        receivables: Receivables,
+        decisions: Decisions,
+        *,
+        calendar: BankCalendar | None = None,
     ) -> None:
         self._desk = desk
+        self._decisions = decisions
         self._parties = parties
         self._receivables = receivables
         self.calendar = calendar or ChinaCalendar(beyond="weekdays")
@@ -66,6 +75,10 @@ class Maturity:
     def due_day(self, maturity: int) -> date:
         """Last day on which payment is in time."""
         return due_day(maturity, self.calendar)
+
+    def lateness(self, row: Receivable) -> LateTerms:
+        """What each day of delay of a receivable costs, as the rulebook says for the day it fell due."""
+        return self._decisions.late_terms(self.due_day(row.maturity), row.currency)
 
     # Before maturity -------------------------------------------------------------------------------------------------
 
@@ -120,11 +133,22 @@ class Maturity:
         ).all()
 
     def prepare_attestation(self, line_id: int) -> Prepared:
-        """The payment a line proves, for the paying bank to sign. Raises Problem `line_not_payable`."""
+        """The payment a line proves, for the paying bank to sign.
+
+        Raises Problem `line_not_payable`, or of the rule on late interest or on competing claims that refuses it.
+        """
         with self._desk.session() as session:
             row = session.get(CollectedLine, line_id)
             if row is None or row.state != "prepared" or row.receivable_id is None:
                 raise Problem("line_not_payable", line=line_id, finding=row.finding if row else "-")
+            receivable = queries.receivable(session, row.receivable_id)
+            decisions = [self._decisions.require("settle_claim", {"claim_rank": claim_rank(session, receivable)})]
+            if row.interest_minor:
+                late = self._decisions.late_facts(self.due_day(receivable.maturity), receivable.currency)
+                decisions.append(self._decisions.require("late_interest", late))
+            for decision in decisions:
+                if decision.findings:
+                    self._decisions.keep(session, decision, f"receivable {receivable.id} line {line_id}")
         return self._receivables.prepare_payment(
             row.receivable_id, row.principal_minor, row.bank_reference, interest_minor=row.interest_minor
         )
@@ -145,7 +169,7 @@ class Maturity:
         if is_payout_back(session, line):
             row.found_by, row.finding = "end_to_end", Finding.PAYOUT_BACK
             return row
-        receivable, row.found_by, wrong = match(session, line, self.calendar)
+        receivable, row.found_by, wrong = match(session, line, self.calendar, self.lateness)
         gone = reversed_before(session, line)  # files come in any order
         if gone is not None:
             row.receivable_id = gone.receivable_id = receivable.id if receivable else None
@@ -160,7 +184,7 @@ class Maturity:
         return row
 
     def _divide(self, session: Session, row: CollectedLine, receivable: Receivable) -> None:
-        principal, interest = owed(session, receivable, row.value_on, self.calendar)
+        principal, interest = owed(session, receivable, row.value_on, self.calendar, self.lateness)
         days = late_days(due_day(receivable.maturity, self.calendar), row.value_on)
         division = divide(row.amount_minor, principal, interest, days)
         row.receivable_id = receivable.id
@@ -284,12 +308,13 @@ class Maturity:
         `extra_minor` is money that came outside the ledger (a buy-back). Raises Problem `unknown_financing`.
         """
         terms, note = self._financed(session, note_id)
-        due = due_day(queries.receivable(session, terms.receivable_id).maturity, self.calendar)
+        row = queries.receivable(session, terms.receivable_id)
+        due = due_day(row.maturity, self.calendar)
         days = late_days(due, on or today(self._desk.clock))
         left = note.amount_minor if note.state != NoteState.SETTLED else 0
         claim = Owed(
             cost_minor=cost_minor,
-            penalty_minor=note.interest_minor + late_interest_minor(left, days),
+            penalty_minor=note.interest_minor + late_interest_minor(left, days, self.lateness(row).ppm_per_day),
             fees_minor=terms.fees_minor,
             interest_minor=terms.discount_minor,
             principal_minor=terms.net_minor,
@@ -336,22 +361,8 @@ class Maturity:
         return made
 
     def priority(self, session: Session, receivable_id: int, available_minor: int) -> dict[str, int]:
-        """What each financed claim on a receivable gets of an amount (Civil Code, Art. 768), by note id."""
-        claims = []
-        for terms in session.exec(select(Financing).where(Financing.receivable_id == receivable_id)):
-            entry = session.exec(select(Registration).where(Registration.note_id == terms.note_id)).first()
-            note = queries.note(session, terms.note_id)
-            if note.state == NoteState.RETURNED:
-                continue
-            claims.append(
-                Claim(
-                    terms.note_id,
-                    note.amount_minor,
-                    terms.net_minor,
-                    registered_at=entry.registered_at if entry else None,
-                )
-            )
-        return distribute(available_minor, claims)
+        """What each claim on a receivable gets of an amount (Civil Code, Art. 768), by note id or outside number."""
+        return distribute(available_minor, claims_on(session, queries.receivable(session, receivable_id)))
 
     def write_off(self, session: Session, note_id: str, by: str, reason: str) -> WriteOff:
         """Its holder gives up an overdue note for its own accounts; the claim stays on the ledger.
@@ -387,7 +398,7 @@ class Maturity:
 
     def overdue_words(self, session: Session, row: Receivable) -> dict[str, str]:
         """What is owed today, in one sentence a language."""
-        principal, interest = owed(session, row, today(self._desk.clock), self.calendar)
+        principal, interest = owed(session, row, today(self._desk.clock), self.calendar, self.lateness)
         name = self._parties.name_of(session, row.obligor)
         debt, late = format_money(principal, row.currency), format_money(interest, row.currency)
         return {

@@ -52,6 +52,20 @@ class Registration(SQLModel, table=True):
     registered_at: int = Field(sa_type=BigInteger)
 
 
+class OutsideClaim(SQLModel, table=True):
+    """Somebody outside this network claims an invoice: the registry's entry or a notice of transfer says so."""
+
+    __tablename__ = "outside_claim"
+
+    number: str = Field(primary_key=True, max_length=40, description="Number of the entry or of the notice")
+    fingerprint: str = Field(index=True, max_length=66)
+    claimant: str = Field(max_length=140)
+    amount_minor: int = Field(sa_type=BigInteger)
+    registered_at: int | None = Field(default=None, sa_type=BigInteger)
+    noticed_at: int | None = Field(default=None, sa_type=BigInteger)
+    evidence_id: str = Field(max_length=64)
+
+
 class CollectedLine(SQLModel, table=True):
     """What a line on a repayment account means: which receivable it pays and how the amount divides, in minor units."""
 

@@ -17,7 +17,7 @@ from sqlmodel import Session, col, select
 
 from scf.bank.calendar import BankCalendar, business_day_from
 from scf.bank.models import REPAYMENT, BankAccount
-from scf.financing.collecting import creditor_reference, due_day, owed, payment_id
+from scf.financing.collecting import Lateness, creditor_reference, due_day, owed, payment_id
 from scf.kernel.clock import Clock, today
 from scf.kernel.dates import BEIJING, from_unix
 from scf.kernel.identifiers import reference_of
@@ -72,6 +72,7 @@ def due_until(
     *,
     clock: Clock,
     calendar: BankCalendar,
+    lateness: Lateness,
 ) -> list[Due]:
     """What an obligor has to pay up to a day, soonest first; what is late already is paid on the next banking day."""
     now = business_day_from(calendar, today(clock))
@@ -93,7 +94,7 @@ def due_until(
         if due > until:
             break
         pay_on = max(due, now)
-        principal, interest = owed(session, row, pay_on, calendar)
+        principal, interest = owed(session, row, pay_on, calendar, lateness)
         if principal + interest <= 0:
             continue
         found.append(
@@ -148,12 +149,13 @@ def payment_file(
     *,
     clock: Clock,
     calendar: BankCalendar,
+    lateness: Lateness,
 ) -> PaymentFile:
     """A pain.001 of what is due up to a day, from one of the obligor's accounts to the repayment account.
 
     Raises Problem `nothing_to_pay`, `payer_account_unknown` or `repayment_account_missing`.
     """
-    payments = due_until(session, parties, obligor, currency, until, clock=clock, calendar=calendar)
+    payments = due_until(session, parties, obligor, currency, until, clock=clock, calendar=calendar, lateness=lateness)
     if not payments:
         raise Problem("nothing_to_pay", until=until.isoformat())
     mine = {row.number: row for row in payer_accounts(session, parties, obligor, currency)}

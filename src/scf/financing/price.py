@@ -20,8 +20,6 @@ from scf.kernel.problems import Problem
 PPM = 1_000_000
 YEAR_DAYS = 365
 """Days of the year the shown yearly rates refer to, whatever basis the discount uses."""
-LATE_INTEREST_PPM_PER_DAY = 500
-"""0.05% a day: late interest where the contract names none (State Council Order 802, Art. 17)."""
 _MAX_RATE_PPM = 2**32 - 1
 _PRECISION = 60
 
@@ -167,8 +165,8 @@ def late_days(due_on: date, paid_on: date) -> int:
     return max(0, days_between(due_on, paid_on))
 
 
-def late_interest_minor(amount_minor: int, days: int, ppm_per_day: int = LATE_INTEREST_PPM_PER_DAY) -> int:
-    """Late interest at a daily rate, simple, rounded half up once: 1,000,000.00 for 30 days is 15,000.00."""
+def late_interest_minor(amount_minor: int, days: int, ppm_per_day: int) -> int:
+    """Late interest at a daily rate, simple, rounded half up once: 1,000,000.00 for 30 days at 500 is 15,000.00."""
     return round_half_up(Fraction(amount_minor * ppm_per_day * days, PPM))
 
 

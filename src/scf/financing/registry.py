@@ -11,6 +11,7 @@ from typing import Protocol
 from sqlalchemy import func
 from sqlmodel import Session, select
 
+from scf.financing.competing import outside
 from scf.financing.models import Registration
 from scf.kernel.clock import Clock
 from scf.kernel.dates import day_of
@@ -32,12 +33,19 @@ class SimulatedRegistry:
         self._clock = clock
 
     def register(self, session: Session, *, note_id: str, fingerprint: str, financier: str, amount_minor: int) -> str:
-        """Register a financing. Raises Problem `registered_for_another` when another financier has this note."""
+        """Register a financing.
+
+        Raises Problem `registered_for_another` when another financier has this note, `claimed_outside` when somebody
+        outside has the invoice.
+        """
         found = session.exec(select(Registration).where(Registration.note_id == note_id)).first()
         if found is not None:
             if found.financier != financier:
                 raise Problem("registered_for_another", number=found.number)
             return found.number
+        others = outside(session, fingerprint)
+        if others:
+            raise Problem("claimed_outside", number=others[0].number, claimant=others[0].claimant)
         now = self._clock.now()
         count = session.exec(select(func.count()).select_from(Registration)).one() + 1
         number = f"{day_of(now):%Y%m%d}{count:012d}"

@@ -20,8 +20,8 @@ from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.financing.people import require_people
 from scf.financing.price import Fee, Price, price
 from scf.financing.registry import Registry
+from scf.financing.ruling import FinancingRules
 from scf.financing.sealing import is_spent, require_open
-from scf.kernel.clock import today
 from scf.kernel.dates import day_of
 from scf.kernel.identifiers import reference_of
 from scf.kernel.money import format_money
@@ -31,15 +31,13 @@ from scf.ledger.intents import struct_hash
 from scf.ledger.types import Call
 from scf.parties.service import Parties
 from scf.receivables import queries as receivable_queries
-from scf.receivables.judging import Check, hex_text, paper_facts
-from scf.receivables.models import Dossier, NoteState, Receivable
+from scf.receivables.judging import Check, hex_text
 from scf.receivables.models import Financing as FinancingBook
+from scf.receivables.models import NoteState
 from scf.receivables.service import plain, reference_hash
-from scf.receivables.trade_facts import trade_facts, trust_level
-from scf.rulebook.service import Judgement, Rulebook
-from scf.store import evidence
+from scf.rulebook.decisions import Decisions
+from scf.rulebook.service import Rulebook
 from scf.store.commands import canonical_json
-from scf.store.evidence import Trust
 
 SIGNATURE_VALID_SECONDS = 3 * 86_400
 QUOTE_VALID_SECONDS = 48 * 3600
@@ -54,9 +52,8 @@ class FinancingDesk:
     ) -> None:
         self._desk = desk
         self._parties = parties
-        self._rulebook = rulebook
         self._registry = registry
-        self._ruleset = ruleset
+        self._rules = FinancingRules(Decisions(rulebook, desk.clock, ruleset=ruleset))
         self.funding = FundingTerms(desk.clock, rulebook, ruleset)
         self.checks: list[Check] = []
         self.reservations: list[Check] = []
@@ -89,20 +86,9 @@ class FinancingDesk:
             )
         for who in invited:
             self._parties.member(session, who)
-        decision = self._judge(
-            "finance",
-            {
-                **self._trade(session, receivable, note.evidence),
-                "financiers_invited": len(set(invited)),
-                "single_financier_reason": single_reason,
-                **paper_facts(receivable),
-                "amount_minor": amount_minor,
-                "obligor_accepted": True,  # its own signature issued the receivable
-                "funded_on": today(self._desk.clock),
-                "obligor_overdue": bool(
-                    receivable_queries.overdue_of(session, receivable.obligor, self._desk.clock.now())
-                ),
-            },
+        overdue = receivable_queries.overdue_of(session, receivable.obligor, self._desk.clock.now())
+        decision = self._rules.asking(
+            session, note, receivable, amount_minor, invited=invited, reason=single_reason, overdue=bool(overdue)
         )
         for check in self.checks:
             check(session, "finance", {"noteId": note_id, "amount": amount_minor, "invited": list(invited)})
@@ -124,7 +110,7 @@ class FinancingDesk:
                 asked_at=self._desk.clock.now(),
             )
             session.add(found)
-            self._keep(session, decision, ask_id)
+            self._rules.keep(session, [decision], ask_id)
             session.flush()
         return found
 
@@ -142,7 +128,7 @@ class FinancingDesk:
     ) -> tuple[Prepared, Price]:
         """A firm price for an ask, funded on the day of payment or on `funded_on`, for the financier to sign.
 
-        Raises Problem `not_invited`, `unknown_ask`, or what the price raises.
+        Raises Problem `not_invited`, `unknown_ask`, the rule that refuses recourse or a fee, or what the price raises.
         """
         now = self._desk.clock.now()
         with self._desk.session() as session:
@@ -152,6 +138,7 @@ class FinancingDesk:
             note = receivable_queries.note(session, ask.note_id)
             receivable = receivable_queries.receivable(session, note.receivable_id)
             seller = self._parties.name_of(session, ask.asker)
+            self._rules.quoting(session, note, receivable, ask, fees=fees, recourse=recourse)
         figures = price(
             ask.amount_minor,
             receivable.currency,
@@ -213,6 +200,11 @@ class FinancingDesk:
             about = (int(message["parentId"]), int(message["amount"]))
             if about != (int(ask.note_id, 16), ask.amount_minor) or int(message["lockUntil"]) > latest:
                 raise Problem("quote_not_consistent")
+            note = receivable_queries.note(session, ask.note_id)
+            receivable = receivable_queries.receivable(session, note.receivable_id)
+            decisions = self._rules.quoting(
+                session, note, receivable, ask, fees=figures.fees, recourse=bool(message["recourse"])
+            )
             require_people(self._desk, "quote", "Quote", message, signatures)
             signature = self._desk.join_signatures("Receivables", "Quote", message, signatures)
             key = self._parties.member(session, str(message["financier"])).key
@@ -231,6 +223,7 @@ class FinancingDesk:
                     expires_at=int(message["expiry"]),
                 )
                 session.add(found)
+                self._rules.keep(session, decisions, quote_hash)
         return found
 
     def quotes(self, session: Session, ask_id: str) -> Sequence[QuoteOffer]:
@@ -331,20 +324,8 @@ class FinancingDesk:
         with self._desk.session() as session:
             financing = self.financing(session, note_id)
             code = receivable_queries.receivable(session, financing.receivable_id).currency
-            locked_on = day_of(receivable_queries.note(session, note_id).made_at)
-            decision = self._judge(
-                "complete_financing",
-                {
-                    "registration_number": registration,
-                    "recourse": financing.recourse,
-                    "bid_accepted_on": locked_on,
-                    "settled_on": (paid_on := today(self._desk.clock)),
-                    "business_days_to_payment": self.funding.days_waited(locked_on, paid_on),
-                    "amount_minor": financing.amount_minor,
-                    "currency": code,
-                },
-            )
-            self._keep(session, decision, note_id)
+            decisions = self._rules.completing(session, financing, registration, code, self.funding)
+            self._rules.keep(session, decisions, note_id)
         net = format_money(financing.net_minor, code)
         return self._desk.prepare(
             "complete_financing",
@@ -371,6 +352,12 @@ class FinancingDesk:
         body = {"message": plain(message), "signatures": [part.hex() for part in signatures]}
 
         def build() -> Call:
+            with self._desk.session() as session:
+                note_id = hex_text(message["noteId"])
+                financing = self.financing(session, note_id)
+                code = receivable_queries.receivable(session, financing.receivable_id).currency
+                number = _registration(message["registration"])
+                self._rules.completing(session, financing, number, code, self.funding)
             require_people(self._desk, "complete_financing", "CompleteFinancing", message, signatures)
             signature = self._desk.join_signatures("Receivables", "CompleteFinancing", message, signatures)
             fields = ("noteId", "net", "registration", "bankReference", "deadline")
@@ -408,36 +395,10 @@ class FinancingDesk:
             raise Problem("unknown_quote", quote=quote_hash[:12])
         return found
 
-    def _trade(self, session: Session, receivable: Receivable, evidence_of_note: str) -> dict[str, Any]:
-        """What is known of the trades behind receivable and note; without a dossier, that there is none on file.
 
-        The trust of both counts: the lower one, and unknown where one of them is.
-        """
-        dossier = session.get(Dossier, receivable.document)
-        if dossier is None:
-            return {"has_trade_evidence": False}
-        facts = trade_facts(session, dossier)
-        own = session.get(Dossier, evidence_of_note)
-        levels = [facts.pop("trust_level", None), trust_level(session, own) if own else None]
-        if None not in levels:
-            facts["trust_level"] = min(level for level in levels if level is not None)
-        return facts
-
-    def _judge(self, act: str, facts: Mapping[str, Any]) -> Judgement:
-        known = {name: value for name, value in facts.items() if value is not None}
-        return self._rulebook.judge(act, known, as_of=today(self._desk.clock), ruleset=self._ruleset).require()
-
-    def _keep(self, session: Session, decision: Judgement, about: str) -> None:
-        evidence.record(
-            session,
-            canonical_json({**decision.record(), "about": about}),
-            kind="decision",
-            source="rulebook",
-            sender="scf",
-            trust=Trust.T2,
-            received_at=self._desk.clock.now(),
-            name=f"{decision.act} {decision.as_of.isoformat()} {decision.verdict.value}",
-        )
+def _registration(field: Any) -> str:
+    """The registration number in a 32-byte field, however it came."""
+    return bytes.fromhex(hex_text(field).removeprefix("0x")).rstrip(b"\0").decode("ascii", "replace")
 
 
 def _text_hash(text: Mapping[str, Any]) -> str:

@@ -17,6 +17,7 @@ from typing import Any, get_args, get_type_hints
 from pydantic import BaseModel, ConfigDict, Field, ValidationError, model_validator
 
 from scf.kernel.problems import Problem
+from scf.rulebook.acts import ACTS
 from scf.rulebook.checks import CHECKS, LOOKS_AT, Fact, FirstOf
 from scf.rulebook.facts import TYPES
 
@@ -74,6 +75,9 @@ class Rule(BaseModel):
             inspect.signature(check).bind({}, **self.parameters)
         except TypeError as error:
             raise ValueError(f"check {self.check}: {error}") from error
+        unasked = [act for act in self.applies_to if act not in ACTS]
+        if unasked:
+            raise ValueError(f"nobody asks about {unasked}")
         strangers = [name for name in self.fact_names() if name not in TYPES]
         if strangers:
             raise ValueError(f"unknown facts {strangers}")
@@ -109,6 +113,24 @@ class Rule(BaseModel):
         return tuple(dict.fromkeys(names))
 
 
+class Figure(BaseModel):
+    """A number the law or a central bank sets from one day on, named as the fact it stands for, in that fact's unit."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+    name: str
+    rulesets: tuple[str, ...] = Field(min_length=1)
+    effective_from: date
+    value: int = Field(ge=0)
+    source: str
+    unverified: bool = False
+
+    @model_validator(mode="after")
+    def _is_a_fact(self) -> Figure:
+        if TYPES.get(self.name) is not int:
+            raise ValueError(f"no number among the facts is called {self.name}")
+        return self
+
+
 class Ruleset(BaseModel):
     """A named set of rules: those that list it, and those of the set it extends unless it replaces them."""
 
@@ -119,13 +141,14 @@ class Ruleset(BaseModel):
     pending: bool = False
 
 
-def read_rules(folder: Path | None = None) -> tuple[dict[str, Ruleset], tuple[Rule, ...]]:
-    """Rulesets and rules shipped with the program, and those of `folder` (an installation's own).
+def read_rules(folder: Path | None = None) -> tuple[dict[str, Ruleset], tuple[Rule, ...], tuple[Figure, ...]]:
+    """Rulesets, rules and figures shipped with the program, and those of `folder` (an installation's own).
 
     Raises Problem `rulebook_unreadable` naming file and rule.
     """
     rulesets: dict[str, Ruleset] = {}
     rules: dict[tuple[str, int], Rule] = {}
+    figures: list[Figure] = []
     for file in _files(folder):
         try:
             content = tomllib.loads(file.read_text(encoding="utf-8"))
@@ -136,16 +159,18 @@ def read_rules(folder: Path | None = None) -> tuple[dict[str, Ruleset], tuple[Ru
                 if (rule.id, rule.version) in rules:
                     raise ValueError(f"{rule.id} version {rule.version} is there twice")
                 rules[rule.id, rule.version] = rule
+            figures += (Figure.model_validate(entry) for entry in content.get("figure", []))
         except (tomllib.TOMLDecodeError, ValidationError, ValueError) as error:
             raise Problem("rulebook_unreadable", file=file.name, reason=_reason(error)) from error
-    for rule in rules.values():
-        for name in rule.rulesets:
-            if name not in rulesets:
-                raise Problem("rulebook_unreadable", file=rule.id, reason=f"no ruleset is called {name}")
+    named = [(rule.id, name) for rule in rules.values() for name in rule.rulesets]
+    named += [(figure.name, name) for figure in figures for name in figure.rulesets]
+    for owner, name in named:
+        if name not in rulesets:
+            raise Problem("rulebook_unreadable", file=owner, reason=f"no ruleset is called {name}")
     for name, ruleset in rulesets.items():
         if ruleset.extends is not None and ruleset.extends not in rulesets:
             raise Problem("rulebook_unreadable", file=name, reason=f"no ruleset is called {ruleset.extends}")
-    return rulesets, tuple(rules.values())
+    return rulesets, tuple(rules.values()), tuple(figures)
 
 
 def _files(folder: Path | None) -> Iterable[Traversable | Path]:

@@ -14,7 +14,7 @@ from scf.kernel.problems import Problem
 from scf.kernel.sentences import sentence
 from scf.rulebook.checks import CHECKS, Found, Outcome
 from scf.rulebook.facts import label, read_facts
-from scf.rulebook.rules import Rule, Ruleset, Severity, read_rules
+from scf.rulebook.rules import Figure, Rule, Ruleset, Severity, read_rules
 
 _MILLIONTHS = "_millionths"
 _MINOR = "_minor"
@@ -203,8 +203,9 @@ class Replay:
 class Rulebook:
     """All rules of all rulesets, as data."""
 
-    def __init__(self, rulesets: Mapping[str, Ruleset], rules: Iterable[Rule]) -> None:
+    def __init__(self, rulesets: Mapping[str, Ruleset], rules: Iterable[Rule], figures: Iterable[Figure] = ()) -> None:
         self._rulesets = dict(rulesets)
+        self._figures = tuple(figures)
         self._rules = tuple(sorted(rules, key=lambda rule: (rule.jurisdiction, rule.id, rule.version)))
 
     @classmethod
@@ -248,6 +249,27 @@ class Rulebook:
             if rule.in_force(as_of) and name in rule.parameters:
                 return rule.parameters[name]
         raise Problem("unknown_rule", rule=f"{rule_id} {name} ({as_of.isoformat()})")
+
+    def figure_in_force(self, name: str, day: date, ruleset: str = "CN") -> Figure | None:
+        """The figure in force on a day under a ruleset or the nearest one it extends; None where none is known.
+
+        Raises Problem `unknown_ruleset`.
+        """
+        for one in self._names(ruleset):
+            known = [f for f in self._figures if f.name == name and one in f.rulesets and f.effective_from <= day]
+            if known:
+                return max(known, key=lambda figure: figure.effective_from)
+        return None
+
+    def figure(self, name: str, day: date, ruleset: str = "CN") -> int | None:
+        """The value of the figure in force; see `figure_in_force`."""
+        found = self.figure_in_force(name, day, ruleset)
+        return found.value if found else None
+
+    @property
+    def figures(self) -> tuple[Figure, ...]:
+        """All figures of all rulesets."""
+        return self._figures
 
     def effective_on(self, ruleset: str) -> date:
         """The first day on which every rule of `ruleset` that replaces another is in force."""

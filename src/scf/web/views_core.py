@@ -186,7 +186,7 @@ def _to_accept_page(request: Request, pages: Pages, caller: Caller, problem: Pro
         pending=pending,
         limits=limits,
         person=is_person(app, caller),
-        confirm_days=confirming.CONFIRM_DAYS,
+        confirm_days=confirming.days_to_confirm(app, rows[0]) if rows else None,
         most=confirming.MOST_AT_ONCE,
         problem=problem,
     )  # fmt: skip

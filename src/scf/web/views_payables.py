@@ -114,6 +114,7 @@ def payables_order(
                 number,
                 clock=app.clock,
                 calendar=app.maturity.calendar,
+                lateness=app.maturity.lateness,
             )
     except Problem as problem:
         return _payables_page(request, pages, caller, problem)
@@ -234,7 +235,16 @@ def _due(pages: Pages, session: Session, obligor: str) -> list[dict[str, Any]]:
 def _order(pages: Pages, session: Session, obligor: str, code: str, until: date) -> dict[str, Any]:
     """What a payment order up to a day would pay, and from which accounts it can be."""
     app = pages.app
-    found = due_until(session, app.parties, obligor, code, until, clock=app.clock, calendar=app.maturity.calendar)
+    found = due_until(
+        session,
+        app.parties,
+        obligor,
+        code,
+        until,
+        clock=app.clock,
+        calendar=app.maturity.calendar,
+        lateness=app.maturity.lateness,
+    )
     return {
         "until": until,
         "currency": code,

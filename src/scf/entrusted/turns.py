@@ -1,0 +1,67 @@
+"""Whose turn it is on a locked account, in one sentence a language."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sqlmodel import Session
+
+from scf.entrusted import queries
+from scf.entrusted.shapes import StageView
+from scf.kernel.dates import day_of
+from scf.kernel.money import format_money
+from scf.parties.service import Parties
+
+
+def turn_words(session: Session, parties: Parties, account_id: int, view: Callable[[int], StageView]) -> dict[str, str]:
+    """Who has to act on the first stage that is not finished; a held part names both sides, who may end the hold."""
+    row = queries.account(session, account_id)
+    if row.locked_at is None:
+        bank, since = parties.name_of(session, row.bank), day_of(row.opened_at).isoformat()
+        return {
+            "en": f"{bank} has to confirm that the money is locked, since {since}.",
+            "zh-CN": f"自 {since} 起等待 {bank} 确认资金已锁定。",
+        }
+    for stage in queries.stages(session, account_id):
+        left = stage.amount_minor - stage.released_minor - stage.refunded_minor
+        if not left:
+            continue
+        number = stage.stage + 1
+        if left == stage.disputed_minor:
+            payer, beneficiary = (parties.name_of(session, who) for who in (row.payer, row.beneficiary))
+            held = format_money(stage.disputed_minor, row.currency)
+            return {
+                "en": f"Stage {number}: {payer} and {beneficiary} have to agree on the {held} in dispute.",
+                "zh-CN": f"第 {number} 阶段：等待 {payer} 与 {beneficiary} 就争议金额 {held} 达成一致。",
+            }
+        missing = view(stage.stage).missing
+        if missing:
+            return {
+                "en": f"Stage {number}: {missing['en']}.",
+                "zh-CN": f"第 {number} 阶段：{missing['zh-CN']}。",
+            }
+        return {
+            "en": f"Stage {number}: the bank has to execute the release.",
+            "zh-CN": f"第 {number} 阶段：等待银行执行放款。",
+        }
+    return {"en": "Everything was released or paid back.", "zh-CN": "款项已全部释放或退回。"}
+
+
+def missing_words(
+    session: Session, parties: Parties, attested: Sequence[str], approved: Sequence[str]
+) -> dict[str, str]:
+    """What a release still needs: evidence of two organisations, approval of two people; empty when nothing."""
+    organisations = {
+        organisation.id
+        for organisation in (parties.organisation_of(session, who) for who in attested)
+        if organisation is not None
+    }
+    evidence, people = 2 - len(organisations), 2 - len(set(approved))
+    english, chinese = [], []
+    if evidence > 0:
+        english.append(f"evidence of {evidence} more organisation(s)")
+        chinese.append(f"还需 {evidence} 家机构的证据")
+    if people > 0:
+        english.append(f"{people} more approval(s)")
+        chinese.append(f"还需 {people} 人批准")
+    return {"en": " and ".join(english) + " missing", "zh-CN": "，".join(chinese)} if english else {}
