@@ -138,7 +138,10 @@ CASES: dict[str, Case] = {
         {"late_rate_yearly_millionths": 101_499, "reference_rate_yearly_millionths": 21_500},
         {"late_rate_yearly_millionths": 101_500, "reference_rate_yearly_millionths": 21_500},
     ),
-    "EU-LATE-COMPENSATION": ({"compensation_minor": 3_999}, {"compensation_minor": 4_000}),
+    "EU-LATE-COMPENSATION": (
+        {"compensation_minor": 3_999, "currency": "EUR"},
+        {"compensation_minor": 4_000, "currency": "EUR"},
+    ),
     "EU-LATE-30": (
         LARGE | {"payment_due_on": date(2026, 7, 2)},
         LARGE | {"payment_due_on": date(2026, 7, 1)},

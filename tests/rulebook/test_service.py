@@ -235,6 +235,7 @@ def test_india_and_the_eu_are_data_alone() -> None:
     assert "15 days" in str(short)
     late = {
         "compensation_minor": 3000,
+        "currency": "EUR",
         "late_rate_yearly_millionths": 90_000,
         "reference_rate_yearly_millionths": 21_500,
     }
