@@ -32,7 +32,8 @@ def ordered(scene: Scene, days: int = 5, account: str = BUYER_ACCOUNT) -> Paymen
             scene.today() + timedelta(days=days),
             account,
             clock=app.clock,
-            calendar=app.maturity.calendar, lateness=app.maturity.lateness,
+            calendar=app.maturity.calendar,
+            lateness=app.maturity.lateness,
         )
 
 
