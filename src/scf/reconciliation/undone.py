@@ -112,7 +112,11 @@ def standing(shelf: Shelf, facts: Sequence[Fact]) -> list[Known]:
         identity = fact.identity()
         before = earlier.get(identity) if identity else None
         if digest in standing_now:
-            stands = under.get(before_these.get(identity or "", 0)) if before is not None and before.digest() == fact.digest() else None
+            stands = (
+                under.get(before_these.get(identity or "", 0))
+                if before is not None and before.digest() == fact.digest()
+                else None
+            )
             found.append(Known("duplicate", key=stands or digest))
             continue
         standing_now.add(digest)
