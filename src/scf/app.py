@@ -10,6 +10,8 @@ from pathlib import Path
 from types import TracebackType
 
 from sqlalchemy import Engine
+from sqlalchemy.engine import make_url
+from sqlalchemy.exc import SQLAlchemyError
 from sqlmodel import Field, Session, SQLModel
 
 from scf.desk.anchoring import anchor
@@ -293,7 +295,7 @@ def open_app(settings: Settings, clock: Clock | None = None, *, read_only: bool 
     """
     clock = clock or SystemClock()
     if (read_only or not settings.demo) and not settings.is_set_up:
-        raise Problem("installation_missing", folder=str(settings.data))
+        raise not_set_up(settings)
     settings.data.mkdir(parents=True, exist_ok=True)
     engine = open_engine(settings.database_url)
     create_schema(engine)
@@ -402,6 +404,31 @@ def _check_genesis(engine: Engine, ledger: Ledger) -> None:
     expected, found = _fact(engine, "genesis"), ledger.header(0).hash.hex()
     if expected is not None and expected != found:
         raise Problem("ledger_other_genesis", found=found, expected=expected)
+
+
+def not_set_up(settings: Settings) -> Problem:
+    """What is missing: the ledger's file, the database, or everything."""
+    path = settings.ledger_file
+    if path is not None and not path.is_file() and expected_genesis(settings):
+        return Problem("installation_ledger_missing", ledger=str(path))
+    if path is not None and path.is_file():
+        return Problem("installation_database_missing", ledger=str(path))
+    return Problem("installation_missing", folder=str(settings.data))
+
+
+def expected_genesis(settings: Settings) -> str | None:
+    """Hash of block 0 as this installation's database has it; None where there is none or it cannot be read."""
+    url = make_url(settings.database_url)
+    if url.get_backend_name() == "sqlite" and not Path(url.database or "").is_file():
+        return None
+    try:
+        engine = open_engine(settings.database_url)
+        try:
+            return _fact(engine, "genesis")
+        finally:
+            engine.dispose()
+    except (Problem, SQLAlchemyError):
+        return None  # the database has its own checks; this one is about the ledger
 
 
 def _fact(engine: Engine, name: str) -> str | None:

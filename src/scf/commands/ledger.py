@@ -9,7 +9,6 @@ from typing import Annotated
 import typer
 
 from scf import terminal
-from scf.kernel.problems import Problem
 
 app = typer.Typer(no_args_is_help=True, help="The ledger: status, integrity, export and replay.")
 
@@ -50,16 +49,23 @@ def status(data: Data = DEFAULT_DATA) -> None:
 @app.command()
 def verify(data: Data = DEFAULT_DATA) -> None:
     """Check the embedded ledger's file block by block; names the first bad block and exits 1."""
+    from scf.app import Settings, expected_genesis
     from scf.ledger.verify import verify_file
 
     path = _file(data)
+    genesis = expected_genesis(Settings.from_environment(data))
     with terminal.progress() as bar:
         task = bar.add_task("Checking blocks", total=None)
-        found = verify_file(path, progress=lambda done: bar.update(task, completed=done))
+        found = verify_file(path, genesis=genesis, progress=lambda done: bar.update(task, completed=done))
     terminal.out.print(f"{found.blocks} blocks, {found.transactions} transactions, {found.nodes} state nodes")
     if found.first_bad is not None:
-        where = "the file" if found.first_bad.block is None else f"block {found.first_bad.block}"
-        terminal.errors.print(f"first fault in {where}: {found.first_bad.what}")
+        at = found.first_bad.block
+        what = found.first_bad.what
+        if terminal.language() == "zh-CN":
+            line = f"首处损坏：{'文件' if at is None else f'区块 {at}'}。（{what}）"
+        else:
+            line = f"first fault in {'the file' if at is None else f'block {at}'}: {what}"
+        terminal.errors.print(line, markup=False)
         raise typer.Exit(1)
     terminal.say("Everything is in order.", "一切正常。")
 
@@ -187,7 +193,9 @@ def node(
 
 
 def _file(data: Path) -> Path:
+    from scf.app import Settings, not_set_up
+
     path = data / "ledger.db"
     if not path.is_file():
-        raise Problem("installation_missing", folder=str(data))
+        raise not_set_up(Settings.from_environment(data))
     return path

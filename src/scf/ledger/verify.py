@@ -3,16 +3,18 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from contextlib import closing
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from scf.kernel.problems import Problem
 from scf.ledger.embedded.evm import read_header
-from scf.ledger.embedded.store import Connection, NodeReader
+from scf.ledger.embedded.store import Connection, NodeReader, clear_sentences
 from scf.ledger.encoding import rlp_decode
 from scf.ledger.hashing import keccak
 from scf.ledger.merkle import EMPTY_ROOT, ordered_root
+from scf.ledger.transactions import created_address, decode_transaction
 
 _EMPTY_CODE = keccak(b"")
 
@@ -35,56 +37,79 @@ class Verified:
     first_bad: Finding | None
 
 
-def verify_file(path: str | Path, *, progress: Callable[[int], None] = lambda _: None) -> Verified:
-    """Check a ledger file from genesis to head, and the newest state node by node.
+def verify_file(
+    path: str | Path, *, genesis: str | None = None, progress: Callable[[int], None] = lambda _: None
+) -> Verified:
+    """Check a ledger file from genesis to head; every row of every block and every state node that a block added.
 
     Signed transactions are re-hashed against the roots, receipts and the log index against the receipts root, headers
-    against each other, and every node of the newest state against its hash. Blocks are not executed again: that is
-    what a replay does. Raises Problem `ledger_file_unreadable` or `ledger_file_corrupt` when it cannot even be read.
+    against each other, every node and code of every block's state against its hash, and SQLite's own indexes against
+    its tables. Blocks are not executed again: that is what a replay does. As much as possible is read of a file that
+    SQLite itself refuses, so that the first bad block is named there too.
+
+    Args:
+        genesis: hash of block 0 in hexadecimal digits that the chain must begin with; None takes the file's word.
+
+    Raises Problem `ledger_file_unreadable` when it cannot be opened or holds no chain, `ledger_other_genesis`.
     """
-    connection = Connection(str(path), read_only=True)
     try:
-        return _Check(connection, progress).run()
-    finally:
-        connection.close()
+        with clear_sentences(str(path)), closing(Connection(str(path), read_only=True)) as connection:
+            connection.sql.execute("PRAGMA writable_schema=ON")  # SQLite then reads on where pages are missing
+            return _Check(connection, genesis, progress).run()
+    except Problem as problem:
+        if problem.code != "ledger_file_corrupt":
+            raise
+        return Verified(0, 0, 0, Finding(0, f"the file cannot be read: {_said(problem)}"))
 
 
 class _Check:
-    def __init__(self, connection: Connection, progress: Callable[[int], None]) -> None:
+    def __init__(self, connection: Connection, genesis: str | None, progress: Callable[[int], None]) -> None:
         self._connection = connection
+        self._genesis = genesis
         self._progress = progress
+        self._reader = NodeReader(connection, cache_bytes=1_000_000)
         self._transactions = 0
-        self._nodes = 0
+        self._seen: set[bytes] = set()
 
     def run(self) -> Verified:
-        meta = self._connection.meta()
-        if "genesis" not in meta:
+        stored = self._connection.meta().get("genesis", "")
+        if not stored:
             raise Problem("ledger_file_unreadable", path=self._connection.path, detail="no chain in it")
         number, parent = 0, b"\0" * 32
-        last: Any = None
         while True:
+            row: Any = None
             try:
                 row = self._connection.row("SELECT rlp, hash, timestamp FROM block WHERE number = ?", (number,))
                 if row is None:
                     break
-                what = self._block(number, parent, row, meta["genesis"])
-                last = None if what else read_header(row[0])[0]
+                what = self._block(number, parent, row, stored) or self._state(row[0])
             except Exception as error:  # a damaged row can fail in any way; all of them mean the same
-                what = f"cannot be read: {error}"
+                what = f"cannot be read: {_said(error)}"
             if what:
-                return Verified(number, self._transactions, self._nodes, Finding(number, what))
-            parent = last.hash
+                return self._found(number, Finding(number, what))
+            parent = bytes(row[1])
             self._progress(number)
             number += 1
-        beyond = self._connection.row("SELECT count(*) FROM tx WHERE block >= ?", (number,))
-        if last is None or (beyond and beyond[0]):
-            return Verified(number, self._transactions, self._nodes, Finding(number, "the block itself is missing"))
+        if self._genesis and self._genesis != stored:
+            raise Problem("ledger_other_genesis", found=stored, expected=self._genesis)
+        return self._found(number, self._rest(number))
+
+    def _found(self, blocks: int, finding: Finding | None) -> Verified:
+        return Verified(blocks, self._transactions, len(self._seen), finding)
+
+    def _rest(self, number: int) -> Finding | None:
+        """What no single block can tell: missing blocks before others, and the file's indexes."""
         try:
-            self._state(last.state_root)
+            beyond = self._connection.row(
+                "SELECT (SELECT count(*) FROM tx WHERE block >= ?1) + (SELECT count(*) FROM block WHERE number > ?1)",
+                (number,),
+            )
+            if not number or (beyond and beyond[0]):
+                return Finding(number, "the block itself is missing")
+            told = [str(row[0]) for row in self._connection.rows("PRAGMA integrity_check(3)")]
         except Exception as error:
-            finding = Finding(self._oldest_user(str(error)), f"state: {error}")
-            return Verified(number, self._transactions, self._nodes, finding)
-        return Verified(number, self._transactions, self._nodes, None)
+            told = [_said(error)]
+        return None if told == ["ok"] else Finding(None, f"the tables or their indexes: {'; '.join(told)}")
 
     def _block(self, number: int, parent: bytes, row: tuple[Any, ...], genesis: str) -> str:
         try:
@@ -96,7 +121,8 @@ class _Check:
         if header.number != number or header.parent_hash != parent or header.timestamp != row[2]:
             return "it does not follow the block before it"
         found = self._connection.rows(
-            "SELECT hash, raw, receipt, succeeded, gas_used FROM tx WHERE block = ? ORDER BY position", (number,)
+            "SELECT hash, raw, receipt, succeeded, gas_used, created FROM tx WHERE block = ? ORDER BY position",
+            (number,),
         )
         if ordered_root([item[1] for item in found]) != header.transactions_root:
             return "its transactions differ from the transactions root"
@@ -110,10 +136,12 @@ class _Check:
     def _index(self, number: int, found: list[tuple[Any, ...]]) -> str:
         """The columns made for fast reading must say what the receipts say."""
         expected, total = [], 0
-        for position, (_, _, receipt, succeeded, gas_used) in enumerate(found):
+        for position, (_, raw, receipt, succeeded, gas_used, created) in enumerate(found):
             status, cumulative, _, logs = rlp_decode(receipt if receipt[0] >= 0xC0 else receipt[1:])
             if bool(status) != bool(succeeded) or int.from_bytes(cumulative, "big") - total != gas_used:
                 return "its receipt index differs from the receipts"
+            if created != (_created(raw) if status else None):
+                return "the address of a created contract differs from the transaction's"
             total = int.from_bytes(cumulative, "big")
             expected += [(position, address, b"".join(topics), data) for address, topics, data in logs]
         stored = self._connection.rows(
@@ -121,41 +149,45 @@ class _Check:
         )
         return "" if stored == expected else "its log index differs from the receipts"
 
-    def _state(self, root: bytes) -> None:
-        reader = NodeReader(self._connection, cache_bytes=1_000_000)
-        for body in self._walk(reader, root):
-            nonce_to_code = rlp_decode(body)
-            if nonce_to_code[3] != _EMPTY_CODE and reader.get(nonce_to_code[3]) is None:
-                raise ValueError(f"code {nonce_to_code[3].hex()} is missing")
-            for _ in self._walk(reader, nonce_to_code[2]):
-                pass
-
-    def _walk(self, reader: NodeReader, root: bytes) -> Any:
-        """All values under a trie's root, every node fetched once and so checked against its hash."""
-        stack: list[Any] = [] if root == EMPTY_ROOT else [root]
+    def _state(self, encoded: bytes) -> str:
+        """Check every node of this block's state that no block before it had."""
+        seen, stack = self._seen, [(read_header(encoded)[0].state_root, True)]
         while stack:
-            item = stack.pop()
-            if isinstance(item, bytes):
-                body = reader.get(item)
-                if body is None:
-                    raise ValueError(f"node {item.hex()} is missing")
-                self._nodes += 1
-                item = rlp_decode(body)
-            if len(item) == 17:
-                stack += [child for child in item[:16] if child]
-                if item[16]:
-                    yield item[16]
-            elif item[0][0] & 0x20:
-                yield item[1]
+            reference, accounts = stack.pop()
+            if isinstance(reference, bytes):
+                if reference in seen or reference == EMPTY_ROOT:
+                    continue
+                try:
+                    node = rlp_decode(self._reader.need(reference))
+                except Exception as error:
+                    return f"state node {reference.hex()}: {_said(error)}"
+                seen.add(reference)
             else:
-                stack.append(item[1])
+                node = reference
+            if len(node) == 17:
+                stack += [(child, accounts) for child in node[:16] if child]
+            elif not node[0][0] & 0x20:
+                stack.append((node[1], accounts))
+            elif accounts:
+                _, _, storage, code = rlp_decode(node[1])
+                stack.append((storage, False))
+                if code != _EMPTY_CODE and code not in seen:
+                    try:
+                        self._reader.need(code)
+                    except Exception as error:
+                        return f"code {code.hex()}: {_said(error)}"
+                    seen.add(code)
+        return ""
 
-    def _oldest_user(self, text: str) -> int | None:
-        """The newest block whose state root is the damaged node itself, if it is one."""
-        for word in text.split():
-            if len(word.strip(").")) == 64:
-                key = bytes.fromhex(word.strip(")."))
-                for number, encoded in self._connection.rows("SELECT number, rlp FROM block ORDER BY number DESC"):
-                    if read_header(encoded)[0].state_root == key:
-                        return int(number)
+
+def _created(raw: bytes) -> str | None:
+    """Address of the contract a transaction creates; None for a call."""
+    fields = rlp_decode(raw if raw[0] >= 0xC0 else raw[1:])
+    if fields[{1: 4, 2: 5}.get(raw[0], 3)]:
         return None
+    transaction = decode_transaction(raw)
+    return created_address(transaction.sender, transaction.nonce)
+
+
+def _said(error: Exception) -> str:
+    return str(error.facts.get("detail", error.code)) if isinstance(error, Problem) else str(error)

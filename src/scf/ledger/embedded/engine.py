@@ -113,10 +113,13 @@ class EmbeddedLedger:
         if meta.get("version") != str(SCHEMA_VERSION):
             version = meta.get("version", "?")
             raise Problem("ledger_other_version", path=self.path, found=version, expected=SCHEMA_VERSION)
-        found = int(meta["chain_id"])
+        try:
+            found, genesis = int(meta["chain_id"]), bytes.fromhex(meta["genesis"])
+        except (KeyError, ValueError) as error:
+            raise Problem("ledger_file_corrupt", path=self.path, detail="its chain id or genesis") from error
         if chain_id is not None and found != chain_id:
             raise Problem("ledger_wrong_chain", found=found, expected=chain_id)
-        return found, bytes.fromhex(meta["genesis"])
+        return found, genesis
 
     def _check_head(self) -> None:
         first = self._reader.header(0)

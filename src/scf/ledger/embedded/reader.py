@@ -12,6 +12,8 @@ from typing import Any
 from scf.kernel.problems import Problem
 from scf.ledger.embedded.evm import read_header
 from scf.ledger.embedded.store import PLACES, Connection, clear_sentences
+from scf.ledger.hashing import keccak
+from scf.ledger.merkle import ordered_root
 from scf.ledger.signing import canonical, checksum
 from scf.ledger.types import Block, Header, Log, Receipt
 
@@ -62,14 +64,20 @@ class Reader:
             yield row[0]
 
     def block(self, number: int) -> Block:
-        """One block with its raw transactions and canonical receipts."""
+        """One block with its raw transactions and canonical receipts, which hash to the header's roots."""
         header = self.header(number)
         rows = self._rows("SELECT raw, receipt FROM tx WHERE block = ? ORDER BY position", (number,))
+        whole = all(isinstance(item, bytes) for row in rows for item in row)
+        roots = [ordered_root([row[at] for row in rows]) for at in (0, 1)] if whole else []
+        if roots != [header.transactions_root, header.receipts_root]:
+            raise self._corrupt(f"transactions or receipts of block {number}")
         return Block(header, tuple(row[0] for row in rows), tuple(row[1] for row in rows))
 
     def transaction(self, transaction_hash: bytes) -> tuple[int, int, bytes] | None:
         """(block, position, raw) of a mined transaction."""
         row = self._row("SELECT block, position, raw FROM tx WHERE hash = ?", (transaction_hash,))
+        if row is not None and (not isinstance(row[2], bytes) or keccak(row[2]) != transaction_hash):
+            raise self._corrupt(f"transaction {transaction_hash.hex()}")
         return None if row is None else (row[0], row[1], row[2])
 
     def receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
@@ -148,10 +156,16 @@ class Reader:
         self._connection.close()
 
     def _checked(self, row: tuple[Any, ...]) -> tuple[Header, int]:
-        header, gas_limit = read_header(row[0])
+        try:
+            header, gas_limit = read_header(row[0])
+        except (ValueError, IndexError, TypeError) as error:
+            raise self._corrupt("a block's header") from error
         if header.hash != row[1]:
-            raise Problem("ledger_file_corrupt", path=self._connection.path, detail=f"header of block {header.number}")
+            raise self._corrupt(f"header of block {header.number}")
         return header, gas_limit
+
+    def _corrupt(self, detail: str) -> Problem:
+        return Problem("ledger_file_corrupt", path=self._connection.path, detail=detail)
 
     def _row(self, query: str, arguments: Sequence[Any] = ()) -> tuple[Any, ...] | None:
         with self._lock:

@@ -36,11 +36,15 @@ def clear_sentences(path: str) -> Iterator[None]:
     """Turn SQLite's errors into Problems a person understands: full disk, unreadable file, corruption."""
     try:
         yield
+    except UnicodeDecodeError as error:  # SQLite's message quotes what is damaged
+        raise Problem("ledger_file_corrupt", path=path, detail="text in it is not readable") from error
     except sqlite3.Error as error:
         text, code = str(error), getattr(error, "sqlite_errorname", "") or ""
         if code.startswith(("SQLITE_FULL", "SQLITE_IOERR_WRITE", "SQLITE_IOERR_FSYNC")) or "full" in text:
             raise Problem("ledger_disk_full", path=path) from error
         if code.startswith(("SQLITE_CORRUPT", "SQLITE_NOTADB")) or "malformed" in text or "not a database" in text:
+            raise Problem("ledger_file_corrupt", path=path, detail=text) from error
+        if text.startswith(("no such column", "no such table", "Could not decode", "unsupported file format")):
             raise Problem("ledger_file_corrupt", path=path, detail=text) from error
         if code.startswith("SQLITE_CANTOPEN"):
             raise Problem("ledger_file_unreadable", path=path, detail=text) from error
