@@ -8,11 +8,9 @@ transactions by a replay.
 
 from __future__ import annotations
 
-import fcntl
 import os
 import shutil
 import socket
-import sqlite3
 import subprocess
 import threading
 import time
@@ -23,21 +21,17 @@ import httpx
 
 from scf.kernel.clock import Clock
 from scf.kernel.problems import Problem
-from scf.ledger.encoding import rlp_decode, rlp_encode
 from scf.ledger.hashing import keccak
 from scf.ledger.protocol import NotAccepted
 from scf.ledger.rpc.engine import RpcLedger
+from scf.ledger.rpc.sidecar_file import SidecarFile
+from scf.ledger.rpc.transport import RpcError
 from scf.ledger.signing import checksum
 from scf.ledger.transactions import Transaction, UnreadableTransactionError, decode_transaction
 from scf.ledger.types import Block, Call, Header, Log, Proof, Receipt
 
 GAS_LIMIT = 1_000_000_000
 MOST_TRANSACTIONS = 400
-_SCHEMA = """
-CREATE TABLE IF NOT EXISTS meta(key TEXT PRIMARY KEY, value TEXT NOT NULL) WITHOUT ROWID;
-CREATE TABLE IF NOT EXISTS journal(number INTEGER PRIMARY KEY, timestamp INTEGER NOT NULL, transactions BLOB NOT NULL,
-  roots BLOB);
-"""
 
 
 class SidecarLedger:
@@ -48,7 +42,7 @@ class SidecarLedger:
         clock: gives the block time.
         binary: anvil; None looks for it in `SCF_ANVIL`, the build folder of a checkout, and the search path.
 
-    Raises Problem `ledger_network_unsupported` when anvil is not there, `ledger_in_use`, `ledger_wrong_chain`,
+    Raises Problem `ledger_network_unsupported` when anvil is not there, what `SidecarFile` raises, and
     `ledger_replay_differs` when the file does not replay to its own roots.
     """
 
@@ -59,36 +53,14 @@ class SidecarLedger:
         self._clock = clock
         self._binary = binary or find_anvil()
         self._lock = threading.RLock()
-        self._sql = self._open_file(chain_id)
-        meta = dict(self._sql.execute("SELECT key, value FROM meta").fetchall())
-        self._process, url = self._start(int(meta["chain_id"]), int(meta["genesis_timestamp"]))
+        self._file = SidecarFile(Path(path), clock.now(), chain_id)
         try:
-            self._node = RpcLedger([url], clock, chain_id=int(meta["chain_id"]))
+            self._process, url = self._start(self._file.chain_id, self._file.genesis_timestamp)
+            self._node = RpcLedger([url], clock, chain_id=self._file.chain_id)
             self._replay()
         except BaseException:
             self.close()
             raise
-
-    def _open_file(self, chain_id: int | None) -> sqlite3.Connection:
-        Path(self.path).parent.mkdir(parents=True, exist_ok=True)
-        self._handle = os.open(self.path + ".lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o600)
-        try:
-            fcntl.flock(self._handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError as error:
-            os.close(self._handle)
-            raise Problem("ledger_in_use", path=self.path, process="?") from error
-        sql = sqlite3.connect(self.path, isolation_level=None, check_same_thread=False)
-        sql.execute("PRAGMA journal_mode=WAL")
-        sql.execute("PRAGMA synchronous=FULL")
-        sql.executescript(_SCHEMA)
-        found = dict(sql.execute("SELECT key, value FROM meta").fetchall())
-        if not found:
-            facts = {"chain_id": chain_id or 20_260, "genesis_timestamp": self._clock.now()}
-            sql.executemany("INSERT INTO meta VALUES(?,?)", [(key, str(value)) for key, value in facts.items()])
-        elif chain_id is not None and int(found["chain_id"]) != chain_id:
-            os.close(self._handle)
-            raise Problem("ledger_wrong_chain", found=found["chain_id"], expected=chain_id)
-        return sql
 
     def _start(self, chain_id: int, timestamp: int) -> tuple[subprocess.Popen[bytes], str]:
         with socket.socket() as probe:
@@ -112,12 +84,14 @@ class SidecarLedger:
         raise Problem("ledger_unreachable", detail="anvil did not start")
 
     def _replay(self) -> None:
-        rows = self._sql.execute("SELECT number, timestamp, transactions, roots FROM journal ORDER BY number")
-        for number, timestamp, packed, roots in rows.fetchall():
-            header = self._mine(list(rlp_decode(packed)), timestamp)
+        for number, timestamp, raws, roots in self._file.blocks():
+            try:
+                header = self._mine(raws, timestamp)
+            except (NotAccepted, RpcError) as error:
+                raise self._file.corrupt(number) from error
             found = header.transactions_root + header.receipts_root
-            if roots is None:  # written before the crash, mined only now
-                self._sql.execute("UPDATE journal SET roots = ? WHERE number = ?", (found, number))
+            if not roots:  # written before the crash, mined only now
+                self._file.mined(number, timestamp, raws, found)
             elif roots != found:
                 raise Problem(
                     "ledger_replay_differs", number=number, what="roots", expected=roots.hex(), found=found.hex()
@@ -142,13 +116,12 @@ class SidecarLedger:
                 part = queue[start : start + MOST_TRANSACTIONS]
                 head = self._node.head()
                 timestamp = max(self._clock.now(), head.timestamp + 1)
-                packed = rlp_encode([transaction.raw for transaction in part])
-                self._sql.execute(
-                    "INSERT INTO journal VALUES(?,?,?,NULL)", (head.number + 1, timestamp, packed)
-                )  # durable from here on: whatever fails now is finished by the replay on the next start
-                header = self._mine([transaction.raw for transaction in part], timestamp)
+                block = [transaction.raw for transaction in part]
+                self._file.add(head.number + 1, timestamp, block)
+                # Durable from here on: whatever fails now is finished by the replay on the next start.
+                header = self._mine(block, timestamp)
                 roots = header.transactions_root + header.receipts_root
-                self._sql.execute("UPDATE journal SET roots = ? WHERE number = ?", (roots, header.number))
+                self._file.mined(header.number, timestamp, block, roots)
             found |= self._node.receipts([transaction.hash for transaction in queue])
         if reasons:
             raise NotAccepted(found, reasons)
@@ -235,12 +208,10 @@ class SidecarLedger:
         with self._lock:
             if hasattr(self, "_node"):
                 self._node.close()
-            self._process.kill()
-            self._process.wait()
-            self._sql.close()
-            if self._handle >= 0:
-                os.close(self._handle)
-                self._handle = -1
+            if hasattr(self, "_process"):
+                self._process.kill()
+                self._process.wait()
+            self._file.close()
 
     def __enter__(self) -> SidecarLedger:
         return self
