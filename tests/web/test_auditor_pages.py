@@ -12,6 +12,9 @@ from tests.api.installation import CORE, LOTUS, Installation
 
 from scf.audit.confirmations import Confirmation
 from scf.audit.records import prove
+from scf.entrusted.models import EntrustedAccount
+from scf.kernel.money import format_plain
+from scf.receivables import queries
 from scf.receivables.models import Note
 
 
@@ -58,9 +61,12 @@ def test_a_sample_is_drawn_kept_and_drawn_again(demo: Installation, act_as: As) 
 
 def test_a_confirmation_is_answered_by_its_own_key_and_differences_come_first(demo: Installation, act_as: As) -> None:
     auditor, core = act_as("audit"), act_as(CORE)
-    sent = auditor.post("/confirmations")
+    asked = {"matter": ["owed", "held", "locked"]}
+    sent = auditor.post("/confirmations", data=asked)
     assert "have to answer" in sent.text
-    assert auditor.post("/confirmations").text.count("By the books") == sent.text.count("By the books"), "asked once"
+    assert auditor.post("/confirmations", data=asked).text.count("By the books") == sent.text.count("By the books"), (
+        "asked once"
+    )
     page = core.get("/confirmations").text
     found = re.search(r'action="/confirmations/(\d+)"', page)
     assert found and "By the books" not in page, "the respondent is not told our figure"
@@ -78,6 +84,37 @@ def test_a_confirmation_is_answered_by_its_own_key_and_differences_come_first(de
 
         room = Confirmations(demo.app.desk)
         parts = [bytes.fromhex(part) for part in row.signature.split(",")]
-        assert room._signed_by(session, row.respondent, room.digest(row, 1_000_00, "By our books."), parts)
-        assert not room._signed_by(session, row.respondent, room.digest(row, 1_000_01, "By our books."), parts)
-        assert not room._signed_by(session, row.respondent, room.digest(row, 1_000_00, "By our books."), parts[:1])
+        assert room._signed_by(
+            session, row.respondent, room.statement(session, row, 1_000_00, "By our books.").digest, parts
+        )
+        assert not room._signed_by(
+            session, row.respondent, room.statement(session, row, 1_000_01, "By our books.").digest, parts
+        )
+        assert not room._signed_by(
+            session, row.respondent, room.statement(session, row, 1_000_00, "By our books.").digest, parts[:1]
+        )
+
+
+def test_holders_and_banks_are_asked_too_and_answer_what_they_see(demo: Installation, act_as: As) -> None:
+    auditor, holder, bank = act_as("audit"), act_as(LOTUS), act_as("civic")
+    assert auditor.post("/confirmations", data={"matter": "nobody"}).status_code == 422
+    auditor.post("/confirmations", data={"matter": ["owed", "held", "locked"]})
+    rows = list(csv.DictReader(io.StringIO(auditor.get("/confirmations.csv").text.lstrip("\ufeff"))))
+    with demo.app.reading() as session:
+        held = sum(note.amount_minor for note in queries.notes_held(session, demo.at(LOTUS)) if note.state == "held")
+        account = session.get(EntrustedAccount, demo.account)
+        assert account is not None
+        kept = account.locked_minor - account.released_minor - account.refunded_minor
+        names = demo.app.parties.names(session)
+    expected = {(names[demo.at(LOTUS)], "held"): held, (names[demo.at("civic")], f"locked {demo.account}"): kept}
+    books = {(row["respondent"], row["about"]): row["books"] for row in rows}
+    assert all(books[key] == format_plain(minor, "CNY") for key, minor in expected.items())
+    for client, words, minor in ((holder, "asks what you hold", held), (bank, "asks what is locked", kept)):
+        page = client.get("/confirmations").text
+        found = re.search(r'action="/confirmations/(\d+)"', page)
+        assert found and words in page and "By the books" not in page
+        done = client.post(f"/confirmations/{found.group(1)}", data={"figure": format_plain(minor, "CNY")})
+        assert "Signed and answered" in done.text, done.text[-1500:]
+    shown = list(csv.DictReader(io.StringIO(auditor.get("/confirmations.csv").text.lstrip("\ufeff"))))
+    agreed = {(row["respondent"], row["about"]): row["difference"] for row in shown if row["answer"]}
+    assert all(agreed[key] == "0.00" for key in expected)

@@ -14,7 +14,7 @@ import pytest
 from sqlmodel import select
 from starlette.testclient import TestClient
 from tests.api.conftest import server
-from tests.api.installation import STONE, Installation
+from tests.api.installation import PINE, STONE, Installation
 from tests.web.desk_data import fill
 from typer.testing import CliRunner
 
@@ -150,3 +150,20 @@ def test_the_command_line_shows_and_signs_the_file(tmp_path: Path, monkeypatch: 
     assert recover_digest(digest_of(document), bytes.fromhex(lines[0][2:])) == made.address
     (tmp_path / "to-sign.json").write_text('{"documents": [{"message": {}}]}')
     assert CliRunner().invoke(cli, asked).exit_code != 0
+
+
+def test_an_auditor_is_answered_with_a_key_the_server_never_sees(demo: Installation, person: Person) -> None:
+    person("audit").post("/confirmations", data={"matter": "held"})
+    holder, key = person(PINE), demo_signers(demo.app, demo.at(PINE))[0]
+    found = re.search(r'action="(/confirmations/\d+)"', holder.get("/confirmations").text)
+    assert found
+    asked = holder.post(found.group(1), data={"figure": "12.34", "remark": "one note"}).text
+    (document,) = taken(holder, hidden(asked))
+    assert document["primaryType"] == "Confirmation" and document["domain"]["name"] == "scf statements"
+    assert (document["message"]["answer"], document["message"]["about"]) == (1234, "held")
+    (wrong,) = sign_documents([document], demo_key("core-maker").private)
+    refused = holder.post(found.group(1), data={"sealed": hidden(asked), "signatures": wrong.hex()})
+    assert refused.status_code in (403, 422) and "Download what to sign" in refused.text
+    (signature,) = sign_documents([document], key.private)
+    done = holder.post(found.group(1), data={"sealed": hidden(asked), "signatures": signature.hex()})
+    assert "Signed and answered" in done.text, done.text[-1500:]

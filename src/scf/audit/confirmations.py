@@ -1,6 +1,7 @@
 """External confirmations (ISA 505): the auditor asks, the counterparty answers in its own signed words.
 
-The answer is signed by the counterparty's key over question and figure, so that nobody between can change it.
+Obligors are asked what they owe, holders what they hold, banks what they keep locked. The answer is signed by the
+counterparty's key over question and figure (a statement a wallet can show), so that nobody between can change it.
 """
 
 from __future__ import annotations
@@ -13,16 +14,15 @@ import sqlalchemy as sa
 from sqlalchemy import BigInteger
 from sqlmodel import Field, Session, SQLModel, col, select
 
+from scf.audit.matters import MATTERS, OWED, ConfirmationMatter, questions
 from scf.desk.service import Desk
 from scf.kernel.problems import Problem
 from scf.ledger.contracts import account_signed
-from scf.ledger.hashing import keccak
 from scf.ledger.intents import sort_signatures
 from scf.ledger.signing import recover_digest
+from scf.ledger.statements import Statement, statement
 from scf.parties.models import Member
-from scf.receivables.models import Receivable, ReceivableState
 from scf.store import evidence
-from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
 
 
@@ -36,7 +36,7 @@ class Confirmation(SQLModel, table=True):
     respondent: str = Field(index=True, max_length=42)
     currency: str = Field(max_length=3)
     as_of: int = Field(sa_type=BigInteger)
-    books_minor: int = Field(sa_type=BigInteger, description="What the books say it owes; never shown to it")
+    books_minor: int = Field(sa_type=BigInteger, description="What the books say; never shown to it")
     nonce: str = Field(max_length=64)
     sent_at: int = Field(sa_type=BigInteger)
     answer_minor: int | None = Field(default=None, sa_type=BigInteger)
@@ -57,43 +57,66 @@ class Confirmations:
     def __init__(self, desk: Desk) -> None:
         self._desk = desk
 
-    def send(self, session: Session, auditor: str) -> list[Confirmation]:
-        """Ask every obligor with something outstanding what it owes; who has an open question is not asked again."""
-        open_ones = set(session.exec(select(Confirmation.respondent).where(col(Confirmation.answered_at).is_(None))))
-        sums = session.execute(
-            sa.select(col(Receivable.obligor), col(Receivable.currency), sa.func.sum(col(Receivable.outstanding_minor)))
-            .where(col(Receivable.state) != ReceivableState.CANCELLED, col(Receivable.outstanding_minor) > 0)
-            .group_by(col(Receivable.obligor), col(Receivable.currency))
-        ).all()
+    def send(self, session: Session, auditor: str, matters: Collection[str] = MATTERS) -> list[Confirmation]:
+        """Ask every counterparty the books name about these matters; what is asked and open is not asked again.
+
+        Raises Problem `confirmation_nothing_to_ask` when the books give rise to no question about them.
+        """
+        asked = list(questions(session, matters))
+        if not asked:
+            raise Problem("confirmation_nothing_to_ask")
+        rows = session.exec(select(Confirmation).where(col(Confirmation.answered_at).is_(None))).all()
+        about = self.matters(session, rows)
+        open_ones = {(row.respondent, row.currency, *about[row.id or 0]) for row in rows}
         made = []
-        for obligor, code, minor in sums:
-            if obligor in open_ones:
+        for one in asked:
+            if (one.respondent, one.currency, one.matter, one.subject) in open_ones:
                 continue
             row = Confirmation(
                 auditor=auditor,
-                respondent=obligor,
-                currency=code,
+                respondent=one.respondent,
+                currency=one.currency,
                 as_of=self._desk.clock.now(),
-                books_minor=int(minor),
+                books_minor=one.books_minor,
                 nonce=secrets.token_hex(32),
                 sent_at=self._desk.clock.now(),
             )
             session.add(row)
+            session.flush()
+            assert row.id is not None  # the flush gave it one
+            session.add(ConfirmationMatter(confirmation_id=row.id, matter=one.matter, subject=one.subject))
             made.append(row)
         session.flush()
         return made
 
-    def digest(self, row: Confirmation, answer_minor: int, remark: str) -> bytes:
-        """What the counterparty signs: keccak-256 of the canonical question and answer."""
-        facts = {
-            "confirmation": row.nonce,
+    def matters(self, session: Session, rows: Sequence[Confirmation]) -> dict[int, tuple[str, str]]:
+        """(matter, subject) of each question by its number."""
+        ids = [row.id or 0 for row in rows]
+        found = dict.fromkeys(ids, (OWED, ""))
+        for start in range(0, len(ids), 400):
+            some = col(ConfirmationMatter.confirmation_id).in_(ids[start : start + 400])
+            for one in session.exec(select(ConfirmationMatter).where(some)):
+                found[one.confirmation_id] = (one.matter, one.subject)
+        return found
+
+    def statement(self, session: Session, row: Confirmation, answer_minor: int, remark: str) -> Statement:
+        """What the counterparty signs: the question and its own figure, as a document a wallet can show."""
+        return statement(
+            self._desk.contracts.chain_id, "Confirmation", self.message(session, row, answer_minor, remark)
+        )
+
+    def message(self, session: Session, row: Confirmation, answer_minor: int, remark: str) -> dict[str, object]:
+        """The fields of that document."""
+        matter, subject = self.matters(session, [row])[row.id or 0]
+        return {
+            "question": "0x" + row.nonce,
             "respondent": row.respondent,
+            "about": f"{matter} {subject}".strip(),
             "currency": row.currency,
-            "as_of": row.as_of,
-            "answer_minor": str(answer_minor),
+            "asOf": row.as_of,
+            "answer": answer_minor,
             "remark": remark,
         }
-        return keccak(canonical_json(facts))
 
     def answer(
         self, session: Session, confirmation_id: int, *, answer_minor: int, remark: str, signatures: Sequence[bytes]
@@ -108,11 +131,12 @@ class Confirmations:
         if row.answered_at is not None:
             raise Problem("confirmation_answered")
         said = remark.strip()[:600]
-        if not self._signed_by(session, row.respondent, self.digest(row, answer_minor, said), signatures):
+        signed = self.statement(session, row, answer_minor, said)
+        if not self._signed_by(session, row.respondent, signed.digest, signatures):
             raise Problem("signature_not_of_signer", act="confirmation", who=row.respondent)
         row.answer_minor, row.remark, row.answered_at = answer_minor, said, self._desk.clock.now()
         row.signature = ",".join(part.hex() for part in signatures)
-        facts = {**row.model_dump(exclude={"evidence_id", "books_minor"})}
+        facts = {**row.model_dump(exclude={"evidence_id", "books_minor"}), "statement": signed.typed_data}
         row.evidence_id = evidence.record(
             session,
             json.dumps(facts, sort_keys=True, ensure_ascii=False).encode(),

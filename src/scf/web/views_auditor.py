@@ -13,13 +13,10 @@ from starlette.responses import Response
 from scf.api.access import Caller
 from scf.api.shapes import amount
 from scf.audit import samples
-from scf.audit.confirmations import Confirmation, Confirmations
 from scf.audit.records import prove
 from scf.audit.samples import SampleDraw
 from scf.kernel.dates import day_of
-from scf.kernel.money import format_plain, parse_minor
 from scf.kernel.problems import Problem
-from scf.ledger.signing import sign_digest
 from scf.parties.service import Role
 from scf.receivables import queries
 from scf.store.commands import canonical_json
@@ -173,89 +170,7 @@ def one_draw(request: Request, pages: PagesDoor, caller: Signed, draw_id: int) -
     )
 
 
-@router.get("/confirmations")
-def confirmations(request: Request, pages: PagesDoor, caller: Signed) -> Response:
-    """For an auditor all questions, those that differ first; for a firm the questions to it."""
-    return _confirmations_page(request, pages, caller, None)
-
-
-@router.get("/confirmations.csv")
-def confirmations_csv(pages: PagesDoor, caller: Signed) -> Response:
-    """Every question with its answer, as a table."""
-    caller.require(_OVERSEERS)
-    with pages.app.reading() as session:
-        rows = _room(pages).all(session)
-        names = pages.app.parties.names(session)
-    header = ("id", "respondent", "currency", "as_of", "books", "answer", "difference", "remark", "signature")
-    cells = (
-        (
-            row.id,
-            names.get(row.respondent, row.respondent),
-            row.currency,
-            day_of(row.as_of),
-            format_plain(row.books_minor, row.currency),
-            "" if row.answer_minor is None else format_plain(row.answer_minor, row.currency),
-            "" if row.answer_minor is None else format_plain(row.answer_minor - row.books_minor, row.currency),
-            row.remark or "",
-            row.signature or "",
-        )
-        for row in rows
-    )
-    return csv_answer("confirmations", header, cells)
-
-
-@router.post("/confirmations")
-def send(request: Request, pages: PagesDoor, caller: Signed) -> Response:
-    """Ask every obligor with something outstanding."""
-    caller.require(Role.AUDITOR)
-    with pages.app.desk.session() as session:
-        _room(pages).send(session, caller.address)
-    return go("/confirmations", done="asked_confirmations")
-
-
-@router.post("/confirmations/{confirmation_id}")
-def answer(
-    request: Request,
-    pages: PagesDoor,
-    caller: Signed,
-    confirmation_id: int,
-    figure: Annotated[str, Form()] = "",
-    remark: Annotated[str, Form()] = "",
-    signatures: Annotated[str, Form()] = "",
-) -> Response:
-    """Answer a question to our firm with our own figure, signed by our key."""
-    app, room = pages.app, _room(pages)
-    try:
-        with app.desk.session() as session:
-            row = session.get(Confirmation, confirmation_id)
-            if row is None or row.respondent not in caller.addresses:
-                raise Problem("confirmation_unknown", confirmation=confirmation_id)
-            minor, said = parse_minor(figure.strip(), row.currency), remark.strip()[:600]
-            parts = _parts(pages, row.respondent, room.digest(row, minor, said), signatures)
-            room.answer(session, confirmation_id, answer_minor=minor, remark=said, signatures=parts)
-    except Problem as problem:
-        if problem.code == "confirmation_unknown":
-            raise
-        return _confirmations_page(request, pages, caller, problem)
-    return go("/confirmations", done="confirmed")
-
-
 # Inside ---------------------------------------------------------------------------------------------------------------
-
-
-def _room(pages: Pages) -> Confirmations:
-    return Confirmations(pages.app.desk)
-
-
-def _parts(pages: Pages, address: str, signed: bytes, given: str) -> list[bytes]:
-    if pages.app.settings.demo:
-        from scf.demo.cast import demo_signers  # the cast exists only in demo installations
-
-        return [sign_digest(key.private, signed) for key in demo_signers(pages.app, address)]
-    try:
-        return [bytes.fromhex(part.removeprefix("0x")) for part in given.split()]
-    except ValueError as error:
-        raise Problem("signature_not_hex") from error
 
 
 def _draw(session: Session, draw_id: int) -> SampleDraw:
@@ -304,38 +219,5 @@ def _samples_page(request: Request, pages: Pages, caller: Caller, of: str, probl
         may_draw=caller.has(Role.AUDITOR),
         method_words=METHODS,
         kind_words=KINDS,
-        problem=problem,
-    )
-
-
-def _confirmations_page(request: Request, pages: Pages, caller: Caller, problem: Problem | None) -> Response:
-    sees = caller.has(_OVERSEERS)
-    with pages.app.reading() as session:
-        room = _room(pages)
-        rows = room.all(session) if sees else room.of(session, caller.addresses)
-        names = pages.app.parties.names(session)
-    shown = [
-        {
-            "row": row,
-            "who": names.get(row.respondent, row.respondent),
-            "auditor": names.get(row.auditor, row.auditor),
-            "as_of": day_of(row.as_of),
-            "since": day_of(row.answered_at or row.sent_at),
-            "books": amount(row.books_minor, row.currency) if sees else None,
-            "answer": amount(row.answer_minor, row.currency) if row.answer_minor is not None else None,
-        }
-        for row in rows
-    ]
-    return pages.render(
-        request,
-        "confirmations.html",
-        caller,
-        status=problem.status if problem else 200,
-        rows=shown,
-        sees=sees,
-        sent=len(rows),
-        answered=sum(row.answered_at is not None for row in rows),
-        differing=sum(row.differs for row in rows),
-        may_send=caller.has(Role.AUDITOR),
         problem=problem,
     )

@@ -9,6 +9,7 @@ from scf.web import (
     views_auditor,
     views_book,
     views_cases,
+    views_confirmations,
     views_core,
     views_financier,
     views_health,
@@ -27,5 +28,6 @@ for _desk in (
     views_lists,
     views_health,
     views_auditor,
+    views_confirmations,
 ):
     router.include_router(_desk.router)
