@@ -56,6 +56,7 @@ from scf.receivables.judging import ActJudge
 from scf.receivables.programme_changes import programme_changes
 from scf.receivables.programmes import Programmes
 from scf.receivables.service import Receivables
+from scf.risk.guarantees import Guarantees
 from scf.risk.lists import Lists
 from scf.rulebook.decisions import Decisions
 from scf.rulebook.service import Rulebook
@@ -219,6 +220,9 @@ class App:
         )
         self.documents.rests.append(lambda session, rest: refuse_taking_back(session, rest.orders))
         self.lists = Lists(self.desk, self.parties)
+        self.guarantees = Guarantees(self.parties, clock)
+        for kind in self.guarantees.kinds():
+            self.changes.offer(kind)
 
     def _tell(
         self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], evidence_id: str

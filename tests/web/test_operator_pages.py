@@ -10,6 +10,7 @@ from tests.api.conftest import As
 from tests.api.installation import CORE, LOTUS, PINE, Installation
 
 from scf.demo.papers import invoice
+from scf.kernel.identifiers import make_uscc
 
 
 def test_an_operator_takes_the_oldest_and_decides_it_with_reason_and_document(demo: Installation, act_as: As) -> None:
@@ -82,3 +83,38 @@ def test_health_says_what_is_worst_and_flow_adds_up(demo: Installation, act_as: 
     mine = next(row for row in rows if "Northbridge" in row["core_enterprise"])
     assert float(mine["face"]) >= float(mine["outstanding"]) > 0 and float(mine["reached_tier_3"]) > 0
     assert "<svg" in act_as("audit", language="zh-CN").get("/flow").text
+
+
+def test_a_guarantee_is_entered_by_one_operator_and_agreed_by_another(demo: Installation, act_as: As) -> None:
+    first, second, bank = act_as("operator", "operator-1"), act_as("operator", "operator-2"), act_as("harbour")
+    assert "No guarantor with a valid licence" in first.get("/guarantees").text
+    paper = re.search(r'<option value="([0-9a-f]{64})"', first.get("/lists").text)
+    assert paper
+    last = demo.story.day(200).isoformat()
+    guarantor = {"name": "Harbour Guarantee", "uscc": make_uscc("91310000MA1FL0000"), "licence": "L-1"}
+    first.post("/lists", data={"act": "guarantor", **guarantor, "licence_until": last, "evidence": paper.group(1)})
+    form = {
+        "act": "enter",
+        "guarantor": "1",
+        "obligor": demo.at(CORE),
+        "financier": demo.at("harbour"),
+        "limit": "100,000.00",
+        "until": last,
+        "evidence": paper.group(1),
+    }
+    refused = first.post("/guarantees", data={**form, "limit": "nothing"})
+    assert refused.status_code == 422 and "No money moved" in refused.text and 'value="nothing"' in refused.text
+    asked = first.post("/guarantees", data=form)
+    assert asked.url.path == "/guarantees" and "a change you asked for waits" in asked.text, asked.text[-2000:]
+    assert act_as("audit").post("/guarantees", data=form).status_code == 403
+    page = second.get("/to-approve").text
+    change = re.search(r'name="change" value="(CHG[^"]+)"', page)
+    assert change and "Harbour Guarantee stands for what" in page
+    second.post("/to-approve/change", data={"change": change.group(1), "decision": "approve"})
+    shown = bank.get("/guarantees").text
+    assert "CNY 100,000.00" in shown and "Enter a guarantee" not in shown
+    assert "Harbour Guarantee" in bank.get("/book").text
+    assert act_as("farhill").get("/guarantees").text.count("Harbour Guarantee") == 0
+    assert act_as(LOTUS).get("/guarantees").status_code == 403
+    rows = list(csv.DictReader(io.StringIO(second.get("/guarantees.csv").text.lstrip("\ufeff"))))
+    assert [(row["limit"], row["until"]) for row in rows] == [("100000.00", last)]

@@ -137,6 +137,12 @@ def papers_of(session: Session, senders: Collection[str], *, limit: int = 50) ->
     return session.exec(_filed(senders).order_by(*order).limit(limit)).all()
 
 
+def papers_on_file(session: Session, *, limit: int = 60) -> Sequence[Evidence]:
+    """Documents of everybody that a decision of the operators can rest on, newest first."""
+    query = select(Evidence).where(col(Evidence.kind).not_in(_OWN_RECORDS))
+    return session.exec(query.order_by(col(Evidence.leaf_index).desc()).limit(limit)).all()
+
+
 def _filed(senders: Collection[str]) -> SelectOfScalar[Evidence]:
     return select(Evidence).where(col(Evidence.sender).in_(senders), col(Evidence.kind).not_in(_OWN_RECORDS))
 

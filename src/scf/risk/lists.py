@@ -307,45 +307,9 @@ class Lists:
         now = today(self._desk.clock)
         found = []
         for row in session.exec(select(Guarantor).order_by(col(Guarantor.licence_until), col(Guarantor.id))):
-            limits = session.exec(select(Guarantee.limit_minor).where(Guarantee.guarantor_id == row.id)).all()
+            valid = Guarantee.guarantor_id == row.id, col(Guarantee.until) >= now.isoformat()
+            limits = session.exec(select(Guarantee.limit_minor).where(*valid)).all()
             found.append((row, (date.fromisoformat(row.licence_until) - now).days, sum(limits)))
-        return found
-
-    def guarantee(
-        self,
-        session: Session,
-        guarantor_id: int,
-        *,
-        obligor: str,
-        financier: str,
-        currency: str,
-        limit_minor: int,
-        until: str,
-        evidence_id: str,
-    ) -> Guarantee:
-        """A guarantor stands for an obligor towards a financier. Raises Problem `guarantor_licence_over` and others."""
-        row = session.get(Guarantor, guarantor_id)
-        if row is None or row.ended_at is not None:
-            raise Problem("list_entry_unknown", entry=guarantor_id)
-        last = _day(until)
-        if date.fromisoformat(row.licence_until) <= today(self._desk.clock) or last > date.fromisoformat(
-            row.licence_until
-        ):
-            raise Problem("guarantor_licence_over", name=row.name, until=row.licence_until)
-        if session.get(EvidenceBytes, evidence_id) is None:
-            raise Problem("list_entry_evidence", evidence=evidence_id[:64])
-        found = Guarantee(
-            guarantor_id=guarantor_id,
-            obligor=obligor,
-            financier=financier,
-            currency=currency,
-            limit_minor=limit_minor,
-            until=last.isoformat(),
-            evidence_id=evidence_id,
-            made_at=self._desk.clock.now(),
-        )
-        session.add(found)
-        session.flush()
         return found
 
     # Inside ----------------------------------------------------------------------------------------------------------

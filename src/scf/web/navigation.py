@@ -68,6 +68,7 @@ PLACES: tuple[Place, ...] = (
     Place("/entrusted", N_("Entrusted accounts"), daily=Role.BANK | Role.ATTESTOR | Role.APPROVER),
     Place("/documents", N_("Documents"), daily=Role.SUPPLIER | Role.ATTESTOR | Role.BANK),
     Place("/lists", N_("Blacklist and guarantors"), _OVERSEERS),
+    Place("/guarantees", N_("Guarantees"), _OVERSEERS | Role.FINANCIER),
     Place("/members", N_("Members")),
     Place("/verify", N_("Verify"), daily=Role.AUDITOR),
     Place("/developers", N_("Developers")),

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from scf.api.access import Caller
@@ -146,7 +147,7 @@ def _book_page(request: Request, pages: Pages, caller: Caller, problem: Problem 
         limits = shown_limits(pages, session, financier, code)
         by_obligor = _sums((row.obligor, note.amount_minor) for note, row in rows)
         by_industry = _by_industry(pages, session, rows)
-        by_guarantor = _by_guarantor(session, caller, by_obligor, code)
+        by_guarantor = _by_guarantor(session, caller, by_obligor, code, now)
         waiting = [
             one for one in app.changes.of_firm(session, caller.organisation_id, waiting=True) if one.kind == "set_limit"
         ]
@@ -269,11 +270,20 @@ def _by_industry(pages: Pages, session: Session, rows: Sequence[tuple[Note, Rece
     return _sums((known.get(firms[row.obligor], ""), note.amount_minor) for note, row in rows)
 
 
-def _by_guarantor(session: Session, caller: Caller, by_obligor: dict[str, int], code: str) -> dict[str, int]:
-    """What each guarantor stands for, up to its limit; the rest under the empty name."""
+def _by_guarantor(session: Session, caller: Caller, by_obligor: dict[str, int], code: str, on: date) -> dict[str, int]:
+    """What each guarantor stands for on a day, up to its limit; the rest under the empty name."""
     left = dict(by_obligor)
     found: dict[str, int] = {}
-    query = select(Guarantee, Guarantor).join(Guarantor).where(Guarantee.currency == code)
+    query = (
+        select(Guarantee, Guarantor)
+        .join(Guarantor)
+        .where(
+            Guarantee.currency == code,
+            col(Guarantee.until) >= on.isoformat(),
+            col(Guarantor.licence_until) >= on.isoformat(),
+        )
+        .order_by(col(Guarantee.until), col(Guarantee.id))
+    )
     for guarantee, guarantor in session.exec(query):
         if guarantee.financier not in caller.addresses:
             continue
