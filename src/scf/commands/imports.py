@@ -6,19 +6,25 @@ Exit codes: 0 all was done; 1 something was refused, and every line of standard 
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from scf import terminal
+from scf.commands.import_paths import Found, documents_at
 from scf.kernel.problems import Problem
 
 if TYPE_CHECKING:
+    from rich.progress import Progress, TaskID
+
     from scf.app import App
     from scf.documents.service import ImportView
 
 SHOWN_ROWS = 20
+Told = Callable[[int, int], None]
+"""Told while facts are joined: how many are, of how many."""
 _STANDINGS = {
     "new": ("new", "新增"),
     "changed": ("changed", "变更"),
@@ -29,7 +35,10 @@ _STANDINGS = {
 
 
 def import_files(
-    files: Annotated[list[Path] | None, typer.Argument(help="Invoices, events, statements, tables.")] = None,
+    files: Annotated[
+        list[Path] | None,
+        typer.Argument(help="Invoices, events, statements, tables; folders and zip archives of them."),
+    ] = None,
     data: Annotated[Path, typer.Option("--data", help="The data folder.", envvar="SCF_DATA")] = Path("data"),
     source: Annotated[str, typer.Option(help="Who brought the files.")] = "upload",
     trust: Annotated[int, typer.Option(min=0, max=4, help="How far the source is trusted: 0 typed … 4 registry.")] = 1,
@@ -45,7 +54,8 @@ def import_files(
 ) -> None:
     """Import documents: each file is taken whole or refused whole, with place and reason.
 
-    With several files, each stands for itself: a refused one does not stop or undo the others, and the exit code is 1.
+    A folder stands for its files, and a zip archive for its members. With several files, each stands for itself: a
+    refused one does not stop or undo the others, and the exit code is 1.
     """
     from scf.app import Settings, open_app
 
@@ -54,7 +64,6 @@ def import_files(
     failed = 0
     with open_app(Settings.from_environment(data)) as installation, terminal.progress() as bar:
         text = _mapping_text(mapping)
-        task = bar.add_task("Reading files", total=len(files or [])) if len(files or []) > 1 else None
         for number in undo or []:
             failed += _attempt(f"--undo {number}", lambda number=number: _undo(installation, number))
         for number in apply or []:
@@ -63,15 +72,32 @@ def import_files(
                 lambda number=number: _apply(installation, number, leave_rejected),
             )
         for path in files or []:
-            act = _preview if preview else _import
             failed += _attempt(
-                str(path),
-                lambda path=path, act=act: act(installation, path, source, trust, text),
+                str(path), lambda path=path: _walk(installation, bar, path, source, trust, text, preview)
             )
-            if task is not None:
-                bar.advance(task)
     if failed:
         raise typer.Exit(1)
+
+
+def _walk(
+    installation: App, bar: Progress, path: Path, source: str, trust: int, mapping: str | None, preview: bool
+) -> bool:
+    """Whether anything at this path, a file, a folder or an archive, was refused or left something to look at."""
+    failed = 0
+    for found in documents_at(path):
+        task = bar.add_task(f"Reading {found.name}", total=None)
+
+        def told(done: int, total: int, task: TaskID = task, name: str = found.name) -> None:
+            bar.update(task, description=f"Joining {name}", completed=done, total=total)
+
+        def act(found: Found = found, told: Told = told) -> bool:
+            if preview:
+                return _preview(installation, found, source, trust, mapping)
+            return _import(installation, found, source, trust, mapping, told)
+
+        failed += _attempt(found.label, act)
+        bar.remove_task(task)
+    return failed > 0
 
 
 def _attempt(about: str, act: object) -> bool:
@@ -83,9 +109,10 @@ def _attempt(about: str, act: object) -> bool:
         return True
 
 
-def _import(installation: App, path: Path, source: str, trust: int, mapping: str | None) -> bool:
+def _import(installation: App, found: Found, source: str, trust: int, mapping: str | None, told: Told) -> bool:
+    path = found.label
     report = installation.documents.import_file(
-        path.read_bytes(), path.name, source=source, sender=source, trust=trust, mapping=mapping
+        found.read(), found.name, source=source, sender=source, trust=trust, mapping=mapping, told=told
     )
     number = f", import {report.import_id}" if report.import_id is not None else ""
     chinese = f"，导入编号 {report.import_id}" if report.import_id is not None else ""
@@ -100,9 +127,10 @@ def _import(installation: App, path: Path, source: str, trust: int, mapping: str
     return False
 
 
-def _preview(installation: App, path: Path, source: str, trust: int, mapping: str | None) -> bool:
+def _preview(installation: App, found: Found, source: str, trust: int, mapping: str | None) -> bool:
+    path = found.label
     view = installation.documents.preview(
-        path.read_bytes(), path.name, source=source, sender=source, trust=trust, mapping=mapping
+        found.read(), found.name, source=source, sender=source, trust=trust, mapping=mapping
     )
     if view.state == "needs_mapping" and view.table is not None:
         missing = ", ".join(view.table.missing)

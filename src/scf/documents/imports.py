@@ -41,6 +41,7 @@ from scf.store.evidence import Trust
 
 __all__ = ["SHIPPED_MAPPINGS", "UNDO_SECONDS", "Imports", "Resting"]
 SHIPPED_MAPPINGS = ("scms",)
+Told = Callable[[int, int], None]
 KEEP_SECONDS = 7 * 24 * 3600
 """So long a preview that nobody applied keeps its file."""
 _OPEN = (ImportState.PREVIEWED, ImportState.NEEDS_MAPPING)
@@ -225,7 +226,9 @@ class Imports:
         require_whole(document, run.name)
         return document
 
-    def _take_in(self, session: Session, run: ImportRun, raw: bytes, document: Document) -> None:
+    def _take_in(
+        self, session: Session, run: ImportRun, raw: bytes, document: Document, told: Told | None = None
+    ) -> None:
         """Preview and apply a file in one step. Raises Problem `table_rows_rejected`."""
         found = plan(session, document, runs.origin(run))
         first = next((row for row in found.rows if row.standing == "rejected"), None)
@@ -242,10 +245,17 @@ class Imports:
         if document.preview is not None:
             run.shape = views.shape_of_preview(document.preview, raw)
             run.mapping = json.dumps(document.preview.mapping.to_dict())
-        self._carry_out(session, run, raw, document, found, run.sender)
+        self._carry_out(session, run, raw, document, found, run.sender, told)
 
     def _carry_out(
-        self, session: Session, run: ImportRun, raw: bytes, document: Document, found: Plan, by: str
+        self,
+        session: Session,
+        run: ImportRun,
+        raw: bytes,
+        document: Document,
+        found: Plan,
+        by: str,
+        told: Told | None = None,
     ) -> None:
         """Evidence, facts and bank lines of a plan that stands, in the caller's transaction."""
         now = self._desk.clock.now()
@@ -259,7 +269,8 @@ class Imports:
             received_at=now,
             name=run.name,
         )
-        taken = reconciliation.take(session, found.facts, clock=self._desk.clock) if found.facts else None
+        clock = self._desk.clock
+        taken = reconciliation.take(session, found.facts, clock=clock, told=told) if found.facts else None
         if document.kind in STATEMENTS:
             with bank_trace.tracing(session) as trace:
                 bank.import_statement(session, raw, kept.evidence_id, now=now)

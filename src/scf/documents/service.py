@@ -8,7 +8,7 @@ twice changes nothing.
 from __future__ import annotations
 
 import hashlib
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import dataclass, replace
 
 from sqlmodel import Session, col, select
@@ -79,11 +79,13 @@ class Documents(Imports):
         sender: str,
         trust: int | Trust,
         mapping: str | None = None,
+        told: Callable[[int, int], None] | None = None,
     ) -> ImportReport:
         """Import one file whole, or refuse it whole with place and reason.
 
-        `source` is who brought it (organisation or feed), `trust` how far that source is trusted (0 to 4). Raises
-        Problem of the reader, `document_not_importable`, `table_mapping_missing`, `table_rows_rejected`.
+        `source` is who brought it (organisation or feed), `trust` how far that source is trusted (0 to 4); `told` hears
+        how many facts are joined, of how many. Raises Problem of the reader, `document_not_importable`,
+        `table_mapping_missing`, `table_rows_rejected`.
         """
         kind = detect(raw, name)
         evidence_id = hashlib.sha256(raw).hexdigest()
@@ -97,7 +99,7 @@ class Documents(Imports):
                 done = run
                 session.add(run)
                 session.flush()
-                self._take_in(session, run, raw, read)
+                self._take_in(session, run, raw, read, told)
         return ImportReport(
             name=name,
             kind=kind.value,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Collection, Sequence
+from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
 from typing import Any, Literal
 
@@ -54,13 +54,25 @@ __all__ = [
 ]
 
 
-def take(session: Session, facts: Sequence[Fact], *, clock: Clock, terms: Terms | None = None) -> Taken:
+def take(
+    session: Session,
+    facts: Sequence[Fact],
+    *,
+    clock: Clock,
+    terms: Terms | None = None,
+    told: Callable[[int, int], None] | None = None,
+) -> Taken:
     """Join facts with what is there, in the caller's transaction. The same facts again change nothing.
 
-    Raises Problem `fact_unusable`, and then the caller must not commit.
+    `told` hears after each batch how many are joined, of how many. Raises Problem `fact_unusable`, and then the caller
+    must not commit.
     """
     at = terms_of(clock, terms)
-    done = [Intake(session, at, clock.now()).take(facts[i : i + BATCH]) for i in range(0, len(facts), BATCH)]
+    done: list[Taken] = []
+    for start in range(0, len(facts), BATCH):
+        done.append(Intake(session, at, clock.now()).take(facts[start : start + BATCH]))
+        if told is not None:
+            told(min(start + BATCH, len(facts)), len(facts))
     return Taken(
         sum(t.new for t in done),
         sum(t.known for t in done),

@@ -32,6 +32,10 @@ _ISO_KINDS = {
 _EPCIS_TYPES = ("EPCISDocument", "EPCISQueryDocument")
 _EVENT_TYPES = ("ObjectEvent", "AggregationEvent", "TransactionEvent", "TransformationEvent", "AssociationEvent")
 
+_LARGE = 2**20
+_EPCIS_HEAD = re.compile(rb'"(?:type|isA)"\s*:\s*"EPCIS(?:Query)?Document"')
+"""What a large EPCIS document says of itself before its events, so that it is parsed once, by its reader."""
+
 
 def detect(raw: bytes, name: str | None = None) -> DocumentKind:
     """The kind of `raw`; `name` is the file's name where known.
@@ -45,7 +49,9 @@ def detect(raw: bytes, name: str | None = None) -> DocumentKind:
     if head.startswith(b"PK\x03\x04"):
         return _archive(raw, name)
     if head.startswith(b"<"):
-        return of_root(xml.parse(raw))
+        return of_root(xml.beginning(raw))
+    if head[:1] == b"{" and len(raw) > _LARGE and _EPCIS_HEAD.search(raw[:_LARGE]):
+        return DocumentKind.EPCIS_JSON
     if head[:1] in (b"{", b"["):
         return of_json(json_text.parse(raw), name)
     if head.startswith(b"ISA") and not head[3:4].isalnum():

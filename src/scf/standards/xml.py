@@ -15,6 +15,7 @@ from scf.standards.refusals import refusal
 MAX_BYTES = 256 * 2**20
 MAX_ELEMENTS = 16_000_000
 MAX_DEPTH = 100
+_BEGINNING = 2**20
 
 _ENCODINGS = {
     "utf-8": "utf-8",
@@ -40,7 +41,7 @@ _BARE_DOCTYPE = re.compile(r"<!DOCTYPE\s+[A-Za-z_][\w:.-]{0,80}\s*>")
 _PARSER_LIMITS = ("huge", "excessive depth", "maximum", "too long", "amplification")
 
 
-def decode(raw: bytes) -> str:
+def decode(raw: bytes, errors: str = "strict") -> str:
     """The document as text without its XML declaration. Raises Problem `document_encoding_unreadable`."""
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         encoding = "utf-16"
@@ -60,11 +61,37 @@ def decode(raw: bytes) -> str:
                 raise refusal("document_encoding_unreadable", "line 1", encoding=named.group(1))
             encoding = known
     try:
-        text = raw.decode(encoding).lstrip()
+        text = raw.decode(encoding, errors).lstrip()
     except UnicodeError as error:
         raise refusal("document_encoding_unreadable", "document", encoding=encoding) from error
     declared = _DECLARATION.match(text)
     return text[declared.end() :] if declared else text
+
+
+def beginning(raw: bytes) -> etree._Element:
+    """The root element with what stands at its beginning; of a small document the whole.
+
+    Enough to tell the kind of a large document without reading all of it. Nothing else may be read from it, because
+    only `parse` looks at the rest. Raises Problem as `parse` does.
+    """
+    if len(raw) <= _BEGINNING:
+        return parse(raw)
+    text = _refuse_doctype(decode(raw[:_BEGINNING], errors="ignore"))
+    parser = etree.XMLPullParser(
+        ("start",),
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
+    try:
+        parser.feed(text.encode("utf-8", "ignore"))
+    except etree.XMLSyntaxError:
+        return parse(raw)
+    root = next((item for _, item in parser.read_events() if isinstance(item, etree._Element)), None)
+    return parse(raw) if root is None else root
 
 
 def parse(raw: bytes) -> etree._Element:
