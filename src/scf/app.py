@@ -53,6 +53,7 @@ from scf.parties.two_people import TwoPeople, amounts_of
 from scf.receivables.books import HANDLERS as RECEIVABLE_HANDLERS
 from scf.receivables.invitations import Invitations
 from scf.receivables.judging import ActJudge
+from scf.receivables.mass import MassPasses
 from scf.receivables.programme_changes import programme_changes
 from scf.receivables.programmes import Programmes
 from scf.receivables.service import Receivables
@@ -192,6 +193,7 @@ class App:
         )
         self.notices.listeners.append(self.webhooks.tell)
         self.holds = Holds(self.desk, self.parties, tell=self._tell)
+        self.mass = MassPasses(self.desk, self.parties, judge, self.receivables, self._tell_transaction)
         for kind in (
             self.two_people.kind(),
             delegation_change(self.approvals, self.parties),
@@ -228,6 +230,11 @@ class App:
         self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], evidence_id: str
     ) -> None:
         self.notices.tell(session, key, who, kind, words, evidence_id=evidence_id)
+
+    def _tell_transaction(
+        self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], transaction_hash: str
+    ) -> None:
+        self.notices.tell(session, key, who, kind, words, transaction_hash=transaction_hash)
 
     def _remind_holds(self) -> int:
         """Tick off urgent releases that were checked, then tell operators of what is past its day."""

@@ -41,6 +41,14 @@ ACTS: dict[str, ActKind] = {
     ),
     "pass": ActKind("Receivables", "Pass", lambda c, m, s: c.receivables.call("pass", m, s)),
     "pass_many": ActKind("Receivables", "PassMany", lambda c, m, s: c.receivables.call("passMany", m, s)),
+    "mass_pass": ActKind("Receivables", "MassPass", lambda c, m, s: c.receivables.call("passMass", m, s)),
+    "claim": ActKind(
+        "Receivables",
+        "Materialise",
+        lambda c, m, s: c.receivables.call(
+            "materialise", m["massId"], m["leaf"], m["to"], m["amount"], m["proof"], m["deadline"], s
+        ),
+    ),
     "payment": ActKind("Receivables", "Payment", lambda c, m, s: c.receivables.call("recordPayment", m, s)),
 }
-"""Acts by name. The calls of `refuse` and `withdraw` also need the note's path; see `Receivables.call`."""
+"""Acts by name. Calls of `refuse` and `withdraw` also need the note's path, `claim` a proof; see `Receivables.call`."""

@@ -94,13 +94,13 @@ def _child(books: Batch, event: Event, parent_id: str, **child: Any) -> Row:
     parent = books.require(Note, parent_id)
     _accept(books, event, parent)
     amount_minor = child["original_minor"]
+    child.setdefault("tier", parent["tier"] + 1)
     accepted_at = event.timestamp if child["state"] == NoteState.HELD else None
     books.update(Note, parent_id, amount_minor=parent["amount_minor"] - amount_minor, children=parent["children"] + 1)
     return books.insert(
         Note,
         receivable_id=parent["receivable_id"],
         parent_id=parent_id,
-        tier=parent["tier"] + 1,
         giver=parent["holder"],
         amount_minor=amount_minor,
         made_at=event.timestamp,
@@ -162,6 +162,7 @@ def _materialised(books: Batch, event: Event) -> None:
         mass["id"],
         id=hex32(args["noteId"]),
         child_index=args["leaf"],
+        tier=mass["tier"],  # the mass note counts as the hop
         evidence=hex32(leaf_evidence(root, args["leaf"])),
         holder=args["to"],
         original_minor=args["amount"],
@@ -190,7 +191,8 @@ def _returned(books: Batch, event: Event) -> None:
         )
     else:
         parent = books.require(Note, note["parent_id"])
-        books.update(Note, parent["id"], amount_minor=parent["amount_minor"] + args["amount"])
+        again = {"state": NoteState.HELD, "state_since": now} if parent["state"] == NoteState.SETTLED else {}
+        books.update(Note, parent["id"], amount_minor=parent["amount_minor"] + args["amount"], **again)
 
 
 def _financing_locked(books: Batch, event: Event) -> None:
@@ -280,6 +282,17 @@ def _settled(books: Batch, event: Event) -> None:
         interest_minor=note["interest_minor"] + args["interest"],
         **done,
     )
+    earlier = books.get(Settlement, note["id"], args["round"])
+    if earlier is not None:  # what came back to it after the whole debt was paid is paid in the same round
+        books.update(
+            Settlement,
+            note["id"],
+            args["round"],
+            principal_minor=earlier["principal_minor"] + args["principal"],
+            interest_minor=earlier["interest_minor"] + args["interest"],
+            settled_at=event.timestamp,
+        )
+        return
     books.insert(
         Settlement,
         note_id=note["id"],

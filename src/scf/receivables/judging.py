@@ -14,6 +14,8 @@ from scf.kernel.dates import day_of
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
+from scf.ledger.signing import canonical
+from scf.ledger.sumtree import SumTree
 from scf.parties.service import Parties
 from scf.receivables import queries
 from scf.receivables.models import Dossier, Note, NoteState, Receivable
@@ -87,6 +89,10 @@ class ActJudge:
                 self.passing(session, {**message, "to": to, "amount": amount, "evidence": document})
                 for to, amount, document in rows
             ]
+        if act == "mass_pass":
+            return [self.mass_passing(session, message)]
+        if act == "claim":
+            return [self.claiming(session, message)]
         return []
 
     def reserve(self, session: Session, act: str, message: Mapping[str, Any]) -> None:
@@ -101,6 +107,10 @@ class ActJudge:
         if act == "issue":
             dossier = session.get(Dossier, hex_text(message["document"]))
             return [self._judge("issue", self.issue_facts(session, message, dossier, day), day)] if dossier else []
+        if act == "mass_pass":
+            return [self._judge("pass", self.mass_facts(session, message), day)]
+        if act == "claim":
+            return [self._judge("accept", self.claim_facts(session, message), day)]
         notes = message.get("noteIds", [message["noteId"]]) if act.startswith("accept") else []
         return [
             self._judge("accept", self.accept_facts(session, queries.note(session, hex_text(note_id))), day)
@@ -165,9 +175,12 @@ class ActJudge:
         Further down the chain the payment-term law protects a small recipient only against a large giver or a public
         body (Order 802, Art. 2); a small firm's note to another is their own agreement.
         """
+        return self._taking(session, note, note.giver, note.holder, note.amount_minor)
+
+    def _taking(self, session: Session, note: Note, giver: str, recipient: str, amount_minor: int) -> dict[str, Any]:
         receivable = queries.receivable(session, note.receivable_id)
         dossier = session.get(Dossier, note.evidence)
-        sides = self._trade_sides(session, note.giver, note.holder)
+        sides = self._trade_sides(session, giver, recipient)
         if note.parent_id is not None and sides["obligor_size"] not in ("large", "public_body", None):
             sides["creditor_is_small"] = False
         return {
@@ -175,7 +188,7 @@ class ActJudge:
             **sides,
             **paper_facts(receivable),
             "accepted_freely": True,
-            "amount_minor": note.amount_minor,
+            "amount_minor": amount_minor,
         }
 
     def passing(self, session: Session, message: Mapping[str, Any]) -> Judgement:
@@ -211,6 +224,56 @@ class ActJudge:
             "hops_today": 1 + sum(day_of(one.made_at) == now for one in chain[1:]),
         }
         return self._judge("pass", facts, now).require()
+
+    def mass_passing(self, session: Session, message: Mapping[str, Any]) -> Judgement:
+        """A holder passes a sum on to everybody on a filed list: the root must be that list's, then as for a pass."""
+        note = queries.note(session, hex_text(message["parentId"]))
+        shares = queries.mass_shares(session, hex_text(message["evidence"]))
+        tree = SumTree([(canonical(to), minor) for to, minor in shares]) if shares else None
+        if tree is None or (tree.root, tree.count) != (int(message["root"]), int(message["count"])):
+            raise Problem("mass_list_missing")
+        smallest = {"amount": min(minor for _, minor in shares), "to": None}
+        if note.state not in (NoteState.HELD, NoteState.OFFERED) or note.frozen:
+            raise Problem("note_not_movable", state=note.standing())
+        if tree.total > note.amount_minor:
+            code = queries.receivable(session, note.receivable_id).currency
+            raise Problem(
+                "amount_above_note",
+                carries=format_money(note.amount_minor, code),
+                amount=format_money(tree.total, code),
+            )
+        self._documents(session, message["evidence"])
+        self._ask_checks(session, "pass", {**message, **smallest})
+        return self._judge("pass", self.mass_facts(session, message), today(self._clock)).require()
+
+    def mass_facts(self, session: Session, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything known about a mass pass: it is one part of the note; its smallest share counts as the size."""
+        note = queries.note(session, hex_text(message["parentId"]))
+        receivable = queries.receivable(session, note.receivable_id)
+        shares = queries.mass_shares(session, hex_text(message["evidence"]))
+        chain = queries.lineage(session, note.id)
+        earlier = {one.holder for one in chain} | {receivable.obligor}
+        now = today(self._clock)
+        return {
+            **trade_facts(session, self._documents(session, message["evidence"])),
+            **paper_facts(receivable),
+            "tier": note.tier + 1,
+            "children": int(message["childIndex"]) + 1,
+            "amount_minor": min(minor for _, minor in shares),
+            "min_amount_minor": receivable.min_minor,
+            "returns_to_earlier_holder": any(to in earlier for to, _ in shares),
+            "hops_today": 1 + sum(day_of(one.made_at) == now for one in chain[1:]),
+        }
+
+    def claiming(self, session: Session, message: Mapping[str, Any]) -> Judgement:
+        """A recipient takes its share of a mass pass: judged as the acceptance of a note from the giver."""
+        self._parties.member(session, str(message["to"]))
+        return self._judge("accept", self.claim_facts(session, message), today(self._clock)).require()
+
+    def claim_facts(self, session: Session, message: Mapping[str, Any]) -> dict[str, Any]:
+        """Everything known about the taking of a share."""
+        mass = queries.note(session, hex_text(message["massId"]))
+        return self._taking(session, mass, mass.giver, str(message["to"]), int(message["amount"]))
 
     def _is_overdue(self, session: Session, obligor: str) -> bool:
         unpaid = queries.overdue_of(session, obligor, self._clock.now())

@@ -110,6 +110,17 @@ class MassPass(Book, table=True):
     recipients: int
 
 
+class MassShare(SQLModel, table=True):
+    """The filed list of a mass pass by place: who gets how much, in minor units. The evidence log holds the same."""
+
+    __tablename__ = "mass_share"
+
+    document: str = Field(primary_key=True, max_length=66, description="Commitment the list is filed under")
+    leaf: int = Field(primary_key=True)
+    recipient: str = Field(index=True, max_length=42)
+    amount_minor: int = Field(sa_type=BigInteger)
+
+
 class Payment(Book, table=True):
     """Books: one payment of an obligor as attested by its paying bank."""
 

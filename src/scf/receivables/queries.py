@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 
 from scf.kernel.money import pro_rata
 from scf.kernel.problems import Problem
-from scf.receivables.models import Note, NoteState, Payment, Receivable, ReceivableState, Settlement
+from scf.receivables.models import MassShare, Note, NoteState, Payment, Receivable, ReceivableState, Settlement
 
 OPEN_STATES = (NoteState.OFFERED, NoteState.HELD, NoteState.LOCKED, NoteState.MASS)
 
@@ -108,12 +108,23 @@ def outstanding_of(session: Session, obligor: str) -> int:
 
 
 def lapsed(session: Session, now: int) -> Sequence[Note]:
-    """Offers, locks and mass passes whose deadline has passed."""
+    """Offers, locks and what is left of mass passes whose deadline has passed; a frozen one stays where it is."""
     return session.exec(
         select(Note)
-        .where(col(Note.state).in_((NoteState.OFFERED, NoteState.LOCKED, NoteState.MASS)), Note.offer_until <= now)
+        .where(
+            col(Note.state).in_((NoteState.OFFERED, NoteState.LOCKED, NoteState.MASS)),
+            Note.offer_until <= now,
+            Note.amount_minor > 0,
+            col(Note.frozen).is_(False),
+        )
         .order_by(col(Note.tier).desc(), col(Note.id))
     ).all()
+
+
+def mass_shares(session: Session, document: str) -> Sequence[tuple[str, int]]:
+    """The filed list of a mass pass in the order of its tree: recipient and amount in minor units."""
+    query = select(MassShare.recipient, MassShare.amount_minor).where(MassShare.document == document)
+    return session.exec(query.order_by(col(MassShare.leaf))).all()
 
 
 def totals(session: Session) -> dict[str, Totals]:
@@ -204,16 +215,17 @@ def weights_for_next_round(session: Session, receivable_id: int) -> dict[int, in
     return {note_id: weight for note_id, weight in weights.items() if weight > 0}
 
 
-def unsettled_notes(session: Session, receivable_id: int, round_: int) -> Sequence[Note]:
-    """Notes with value that have not received their part of a payment round."""
-    settled = select(Settlement.note_id).where(Settlement.receivable_id == receivable_id, Settlement.round == round_)
-    return session.exec(
-        select(Note)
-        .where(
-            Note.receivable_id == receivable_id,
-            Note.amount_minor > 0,
-            col(Note.state).in_(OPEN_STATES),
-            col(Note.id).not_in(settled),
+def unsettled_notes(session: Session, payment: Payment) -> Sequence[Note]:
+    """Notes with value that have not received their part of a payment.
+
+    Of one that paid all that was owed, whatever has value: also what came back to a note after it was paid.
+    """
+    query = select(Note).where(
+        Note.receivable_id == payment.receivable_id, Note.amount_minor > 0, col(Note.state).in_(OPEN_STATES)
+    )
+    if payment.principal_minor < payment.base_minor:
+        settled = select(Settlement.note_id).where(
+            Settlement.receivable_id == payment.receivable_id, Settlement.round == payment.round
         )
-        .order_by(col(Note.id))
-    ).all()
+        query = query.where(col(Note.id).not_in(settled))
+    return session.exec(query.order_by(col(Note.id))).all()

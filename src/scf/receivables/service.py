@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date
 from typing import Any
@@ -29,6 +29,7 @@ from scf.receivables.acts import ACTS
 from scf.receivables.books import hex32
 from scf.receivables.judging import ActJudge, record_decisions
 from scf.receivables.models import Dossier, Note, NoteState, Receivable, TradeTerms
+from scf.receivables.sizes import size_of
 from scf.rulebook.service import Judgement
 
 SIGNATURE_VALID_SECONDS = 3 * 86_400
@@ -69,6 +70,10 @@ class Receivables:
         self._parties = parties
         self._judge = judge
         self._consortium_key = consortium_key
+        self.more: dict[str, Callable[[Session, Mapping[str, Any]], Mapping[str, Any]]] = {}
+        """By act: what its call needs beside the signed message."""
+        self.after: dict[str, Callable[[Session, Done], None]] = {}
+        """By act: what follows it, in the transaction that keeps its answer; safe to repeat."""
 
     # Documents -------------------------------------------------------------------------------------------------------
 
@@ -227,9 +232,11 @@ class Receivables:
         """The ledger call of a signed act. Raises Problem `unknown_act`."""
         if act not in ACTS:
             raise Problem("unknown_act", act=act)
-        if act in ("refuse", "withdraw"):
-            with self._desk.session() as session:
-                message = {**message, "path": _path(queries.note(session, hex32(int(message["noteId"]))))}
+        with self._desk.session() as session:
+            if act in ("refuse", "withdraw"):
+                message = {**message, "path": ledger_path(queries.note(session, hex32(int(message["noteId"]))))}
+            elif act in self.more:
+                message = {**message, **self.more[act](session, message)}
         return ACTS[act].call(self._desk.contracts, message, signature)
 
     def submit(
@@ -244,7 +251,7 @@ class Receivables:
         def build() -> Call:
             with self._desk.session() as session:
                 judged[:] = self._judge.any(session, act, message)
-                sized = self._size(session, act, message)
+                sized = size_of(session, self._parties, act, message)
             if sized is not None:
                 typed = (kind.contract, kind.primary_type, message)
                 self._desk.require_people(act, *sized, typed, signatures)
@@ -255,6 +262,8 @@ class Receivables:
             with self._desk.session() as session:
                 decisions = judged or self._judge.again(session, act, message, done.timestamp)
                 record_decisions(session, decisions, done)
+                if act in self.after:
+                    self.after[act](session, done)
             return _reply(done)
 
         body = {"message": plain(message), "signatures": [part.hex() for part in signatures]}
@@ -268,7 +277,7 @@ class Receivables:
         with self._desk.session() as session:
             due = queries.lapsed(session, now)
             acts = [
-                (f"lapse:{row.id}:{row.offer_until}", self._desk.contracts.receivables.call("lapse", *_path(row)))
+                (f"lapse:{row.id}:{row.offer_until}", self._desk.contracts.receivables.call("lapse", *ledger_path(row)))
                 for row in due
             ]
         return self._desk.relay(acts) if acts else []
@@ -282,18 +291,22 @@ class Receivables:
         """The calls of `settle`, each under its own reference."""
         contract = self._desk.contracts.receivables
         acts: list[tuple[str, Call]] = []
+        now = self._desk.clock.now()
         with self._desk.session() as session:
             for payment in queries.payments_of(session, receivable_id):
-                waiting = queries.unsettled_notes(session, receivable_id, payment.round)
-                held = [int(row.id, 16) for row in waiting if row.state == NoteState.HELD and not row.frozen]
+                waiting = queries.unsettled_notes(session, payment)
+                held = [row for row in waiting if row.state == NoteState.HELD and not row.frozen]
                 stem = f"settle:{receivable_id}:{payment.round}"
                 for start in range(0, len(held), SETTLE_BATCH):
                     batch = held[start : start + SETTLE_BATCH]
-                    tag = hashlib.sha256(b"".join(item.to_bytes(32, "big") for item in batch)).hexdigest()[:16]
-                    acts.append((f"{stem}:{tag}", contract.call("settleMany", receivable_id, payment.round, batch)))
+                    named = ",".join(f"{row.id}:{row.amount_minor}" for row in batch)
+                    tag = hashlib.sha256(named.encode()).hexdigest()[:16]
+                    ids = [int(row.id, 16) for row in batch]
+                    acts.append((f"{stem}:{tag}", contract.call("settleMany", receivable_id, payment.round, ids)))
                 for row in waiting:
-                    if row.state != NoteState.HELD and not row.frozen:
-                        path = _path(row)
+                    keeps_its_time = row.state in (NoteState.LOCKED, NoteState.MASS) and row.offer_until > now
+                    if row.state != NoteState.HELD and not row.frozen and not keeps_its_time:
+                        path = ledger_path(row)
                         acts.append(
                             (f"{stem}:{row.id}", contract.call("settleOffered", path[0], payment.round, *path[1:]))
                         )
@@ -324,20 +337,6 @@ class Receivables:
                 "zh-CN": f"已于 {since} 撤销，原现金债权不受影响。",
             }
         return {"en": f"Paid and closed on {since}.", "zh-CN": f"已于 {since} 付清结案。"}
-
-    def _size(self, session: Session, act: str, message: Mapping[str, Any]) -> tuple[str, int, str] | None:
-        """Account, amount and currency of an act that may need two people."""
-        if act == "issue":
-            return str(message["obligor"]), int(message["face"]), currency_of(int(message["currency"])).code
-        if act == "payment":
-            row = queries.receivable(session, int(message["receivableId"]))
-            bank = self._parties.member(session, row.obligor).paying_bank or ""
-            return bank, int(message["principal"]) + int(message["interest"]), row.currency
-        if act in ("pass", "accept"):
-            note = queries.note(session, hex32(int(message["parentId" if act == "pass" else "noteId"])))
-            code = queries.receivable(session, note.receivable_id).currency
-            return note.holder, int(message.get("amount", note.amount_minor)), code
-        return None
 
     def _offered(self, session: Session, note_id: str) -> Note:
         note = queries.note(session, note_id)
@@ -424,7 +423,8 @@ def plain(value: Any) -> Any:
     return value
 
 
-def _path(row: Note) -> tuple[int, int, int, str]:
+def ledger_path(row: Note) -> tuple[int, int, int, str]:
+    """How a note descends, as the calls that give value back take it: receivable, parent, index, evidence."""
     path = queries.path_of(row)
     return path["receivableId"], path["parentId"], path["childIndex"], hex32(path["evidence"])
 
@@ -433,8 +433,9 @@ def _reply(done: Done) -> Mapping[str, Any]:
     answer: dict[str, Any] = {"transaction": done.transaction_hash, "block": done.block_number}
     for event in done.events:
         args = event.args
-        if "noteId" in args:
-            answer["note"] = hex32(args["noteId"])
+        note_id = "massId" if event.name == "MassPassed" else "noteId"
+        if note_id in args:
+            answer["note"] = hex32(args[note_id])
         if "receivableId" in args:
             answer["receivable"] = args["receivableId"]
     return answer
