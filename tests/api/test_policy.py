@@ -5,6 +5,7 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
+from sqlmodel import select
 from tests.api.conftest import As
 from tests.api.installation import CORE, LOTUS, PINE, RIVER, STONE, Installation
 from tests.api.test_refusals import API
@@ -13,7 +14,9 @@ from scf.api.access import Caller
 from scf.api.policy import Circle, Sight, note_sights, receivable_sight
 from scf.demo.cast import firm
 from scf.parties.service import Role
-from scf.receivables.models import Note, Receivable
+from scf.receivables import queries
+from scf.receivables.mass import MassRequest
+from scf.receivables.models import Dossier, MassPass, Note, Receivable
 
 # One receivable: obligor K -> creditor A -> B -> C, and A -> D; F was asked about B's note.
 TIERS = {"a": (None, "K", "A"), "b": ("a", "A", "B"), "c": ("b", "B", "C"), "d": ("a", "A", "D")}
@@ -130,6 +133,8 @@ MATRIX = {
     "notes/{pine}": {"core", "lotus", "pine", "river", "harbour", "farhill", "stone", "civic"} | OVERSEERS,
     "notes/{offered}": {"core", "river", "stone", "civic"} | OVERSEERS,
     "notes/{financed}": {"core", "pine", "harbour", "civic"} | OVERSEERS,
+    "notes/{mass}/recipients": {"lotus"} | OVERSEERS,
+    "shares": ALL,
     "entrusted/{account}": ACCOUNT,
     "entrusted/{account}/stages/0": ACCOUNT,
     "notes?holder={at_pine}": {"pine"} | OVERSEERS,
@@ -172,6 +177,7 @@ def test_every_operation_answers_only_those_concerned(operation: str, demo: Inst
         at_pine=demo.at(PINE),
         at_core=demo.at(CORE),
         ask=demo.ask,
+        mass=mass_of(demo),
         **{"import": _import_of_lotus(demo)},
     )
     allowed = {name for name, seat in SEATS.items() if act_as(*seat).get(f"{API}/{path}").status_code == 200}
@@ -184,6 +190,22 @@ def _import_of_lotus(demo: Installation) -> int:
         return demo.app.documents.imports(session, source=name)[0].id
 
 
+def mass_of(demo: Installation) -> str:
+    """A mass pass of Lotus to Pine, made once."""
+    with demo.app.reading() as session:
+        made = session.exec(select(MassPass.mass_id)).first()
+        passed = queries.note(session, demo.notes[PINE])
+        dossier = session.get(Dossier, passed.evidence)
+    if made is not None:
+        return made
+    assert dossier is not None and passed.parent_id is not None
+    trade = {"delivered_on": dossier.delivered_on}
+    row = f"recipient,amount\n{demo.at(PINE)},1.00\n".encode()
+    request = MassRequest(passed.parent_id, row, dossier.evidence_ids.split(","), firm(LOTUS).name, trade)
+    reply = demo.story.play.receivable_act("mass", lambda: demo.app.mass.prepare_pass(request))
+    return str(reply["note"])
+
+
 def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
     """A reading operation added later without a row here fails."""
     paths = act_as().get(f"{API}/openapi.json").json()["paths"]
@@ -194,6 +216,7 @@ def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
         .replace("{receivable}", "{receivable_id}")
         .replace("stages/0", "stages/{number}")
         .replace("{pine}", "{note_id}")
+        .replace("{mass}", "{note_id}")
         .replace("{ask}", "{ask_id}")
         .replace("{import}", "{import_id}")
         for operation in MATRIX

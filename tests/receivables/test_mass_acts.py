@@ -1,4 +1,4 @@
-"""A mass pass from the giver's list to each recipient's note and back: what is filed, signed, told, refused, returned."""
+"""A mass pass from the list to each recipient's note and back: what is filed, signed, told, refused, returned."""
 
 from __future__ import annotations
 
@@ -259,7 +259,7 @@ def test_nobody_takes_anothers_share_or_more_than_its_own(installation: Installa
     world, app = installation, installation.app
     _, _, mass = passed(world)
     world.refused("mass_no_share", lambda: claim(world, mass, CORE))
-    world.refused("mass_not_found", lambda: claim(world, "0x" + "00" * 31 + "07", PINE))
+    world.refused("mass_no_share", lambda: claim(world, "0x" + "00" * 31 + "07", PINE))
     mine = claim(world, mass, PINE)
     for change in ({"amount": SHARES[PINE] + 1}, {"leaf": 1}, {"leaf": 7}, {"to": world.who(STONE)}):
         forged = app.desk.prepare(

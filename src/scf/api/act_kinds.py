@@ -68,7 +68,7 @@ def subject_of(caller: Caller, body: Any) -> Message:
         if name in given:
             found[name] = given[name] or caller.address
     if "note" in given:
-        found["noteId"] = found["parentId"] = int(given["note"], 16)
+        found["noteId"] = found["parentId"] = found["massId"] = int(given["note"], 16)
     for name, signed in _NUMBERS.items():
         if name in given:
             found[signed] = given[name]
@@ -78,7 +78,7 @@ def subject_of(caller: Caller, body: Any) -> Message:
 
 
 _PARTIES = ("obligor", "financier", "payer", "beneficiary")
-_OWN = ("attestor", "approver", "by")
+_OWN = ("attestor", "approver", "by", "to")
 _NUMBERS = {"receivable": "receivableId", "account": "accountId"}
 MONEY_EXAMPLE = {"minor": "50000000", "currency": "CNY"}
 NOTE_EXAMPLE = {"note": shapes.NOTE}

@@ -19,6 +19,7 @@ from scf.kernel.problems import Problem
 from scf.receivables import queries as receivable_queries
 from scf.receivables.acts import ACTS as RECEIVABLE_ACTS
 from scf.receivables.books import hex32
+from scf.receivables.mass import MassRequest
 from scf.receivables.service import IssueRequest, PassRequest
 from scf.store import evidence
 
@@ -65,6 +66,39 @@ def _pass(app: App, caller: Caller, body: shapes.PassBody) -> Ready:
         code = receivable_queries.receivable(session, note.receivable_id).currency
         document = file_trade(app, session, body, code)
     return Ready(app.receivables.prepare_pass(PassRequest(note_id, body.to, body.amount.read_in(code), document)))
+
+
+def _mass_pass(app: App, caller: Caller, body: shapes.MassPassBody) -> Ready:
+    note_id = body.note.lower()
+    with app.reading() as session:
+        for evidence_id in body.evidence:
+            if not evidence.records_of(session, evidence_id):
+                raise Problem("evidence_unknown", evidence=evidence_id[:64])
+        note = receivable_queries.note(session, note_id)
+        code = receivable_queries.receivable(session, note.receivable_id).currency
+    trade = body.terms()
+    if body.invoice_amount:
+        trade["invoice_minor"] = body.invoice_amount.read_in(code)
+    return Ready(app.mass.prepare_pass(MassRequest(note_id, body.list.encode(), body.evidence, caller.name, trade)))
+
+
+def _claim(app: App, caller: Caller, body: shapes.ClaimBody) -> Ready:
+    """The share of the address named, or of the caller's firm where it named none."""
+    note_id = body.note.lower()
+    to = body.to or caller.address
+    if body.to is None:
+        with app.reading() as session:
+            mine = app.mass.open_shares(session, sorted(caller.addresses), limit=1_000)
+        to = next((share.recipient for share in mine if share.mass_id == note_id), to)
+    return Ready(app.mass.prepare_claim(note_id, to))
+
+
+def _reclaim(app: App, caller: Caller, body: shapes.NoteBody) -> Mapping[str, Any]:
+    note_id = body.note.lower()
+    with app.reading() as session:
+        app.mass.require_seen(session, note_id, None if caller.sees_all else caller.addresses)
+    done = app.mass.reclaim(note_id, key=f"reclaim:{note_id}", caller="scf")
+    return {**done, "returned": shapes.amount(done["returned_minor"], str(done["currency"]))}
 
 
 def _payment(app: App, caller: Caller, body: shapes.PaymentBody) -> Ready:
@@ -173,6 +207,22 @@ SIGNED = (
         {**NOTE_EXAMPLE, "to": shapes.ADDRESS, "amount": MONEY_EXAMPLE, **_TRADE},
     ),
     _receivable_act(
+        "mass_pass",
+        "Pass parts of a note to everybody on a list",
+        shapes.MassPassBody,
+        _mass_pass,
+        _by_holder("parentId"),
+        {**NOTE_EXAMPLE, "list": f"recipient,amount\n{shapes.ADDRESS},120.00\n", **_TRADE},
+    ),
+    _receivable_act(
+        "claim",
+        "Take one's share of a mass pass",
+        shapes.ClaimBody,
+        _claim,
+        by_field("to"),
+        NOTE_EXAMPLE,
+    ),
+    _receivable_act(
         "refuse",
         "Refuse an offered note",
         shapes.RefuseBody,
@@ -199,5 +249,6 @@ SIGNED = (
 )
 PLAIN = (
     PlainAct("lapse", "Return offers and locks whose deadline has passed", shapes.NothingBody, _lapse, {}),
+    PlainAct("reclaim", "Take back what nobody took of a mass pass", shapes.NoteBody, _reclaim, NOTE_EXAMPLE),
     PlainAct("settle", "Settle recorded payments to all holders", shapes.ReceivableBody, _settle, {"receivable": 1}),
 )

@@ -122,6 +122,23 @@ class PassBody(Trade, NoteBody):
     amount: Amount
 
 
+class MassPassBody(Trade, NoteBody):
+    """Pass parts of a note to everybody on a list."""
+
+    list: str = Field(
+        min_length=1,
+        max_length=16_000_000,
+        description="CSV with the columns `recipient` (address, credit code or registered name) and `amount`; "
+        "up to 131,072 rows, each recipient once",
+    )
+
+
+class ClaimBody(NoteBody):
+    """Take a share of a mass pass; `to` is the address on the list, the caller's own where it is left out."""
+
+    to: str | None = None
+
+
 class PaymentBody(Shape):
     """The paying bank attests what arrived."""
 

@@ -6,7 +6,7 @@ the documents alone who was meant to get how much. The ledger keeps one word of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -199,10 +199,10 @@ class MassPasses:
 
     def share_of(self, session: Session, mass_id: str, recipient: str) -> Share:
         """The open share of one recipient. Raises Problem `mass_no_share`, `mass_share_taken` or `mass_closed`."""
-        note, _, _ = self._mass(session, mass_id)
-        found = [one for one in self._shares(session, [note.id]) if one.recipient == recipient]
-        if not found:
+        found = self._shares(session, [mass_id], [recipient])
+        if not found:  # or there is no such mass pass: who has no share in it does not learn whether there is one
             raise Problem("mass_no_share")
+        note = queries.note(session, mass_id)
         if found[0].note_id is not None:
             raise Problem("mass_share_taken", note=found[0].note_id)
         if note.frozen:
@@ -250,6 +250,12 @@ class MassPasses:
             until=note.offer_until,
             state=note.state,
         )
+
+    def require_seen(self, session: Session, mass_id: str, addresses: Collection[str] | None) -> None:
+        """Only its giver knows a mass pass as a whole; None is who oversees all. Raises Problem `mass_not_found`."""
+        note, _, _ = self._mass(session, mass_id)
+        if addresses is not None and note.giver not in addresses:
+            raise Problem("mass_not_found", note=mass_id)
 
     def shares(self, session: Session, mass_id: str, *, after: int = -1, limit: int = 100) -> list[Share]:
         """Everybody on the list by place, with the note each took; `after` is the last place seen."""

@@ -7,16 +7,17 @@ from dataclasses import dataclass
 from decimal import Decimal, InvalidOperation
 from typing import Any
 
-from starlette.datastructures import FormData
+from starlette.datastructures import FormData, UploadFile
 
 from scf.api.access import Caller
 from scf.kernel.problems import Problem
+from scf.receivables.mass_list import MOST_BYTES
 from scf.web.i18n import N_
 
 
 @dataclass(frozen=True, slots=True)
 class Field:
-    """One question. Kinds: text, words, money, date, rate, number, yes, who:ROLE, several:ROLE, papers, paper."""
+    """One question. Kinds: text, words, money, date, rate, number, yes, file, who:ROLE, several:ROLE, papers, paper."""
 
     name: str
     label: str
@@ -57,6 +58,20 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("invoice_number", N_("Invoice number"), "text", required=False),
         *_TRADE_DATES,
     ),
+    "mass_pass": (
+        Field(
+            "list",
+            N_("List of recipients (CSV)"),
+            "file",
+            N_("A row each with recipient and amount. A recipient is an address, a credit code or a registered name."),
+        ),
+        _EVIDENCE,
+        Field("order_reference", N_("Order number"), "text", required=False),
+        Field("invoice_number", N_("Invoice number"), "text", required=False),
+        *_TRADE_DATES,
+    ),
+    "claim": (),
+    "reclaim": (),
     "ask": (
         Field("amount", N_("Amount"), "money"),
         Field("invited", N_("Whom to ask"), "several:financier", N_("At least two, so that prices compete.")),
@@ -128,6 +143,16 @@ CLAUSES: Mapping[str, tuple[str, ...]] = {
         N_("The documents chosen show a real trade with the recipient, none of it a prepayment."),
         N_("Once accepted, the amount passed on is no longer mine."),
     ),
+    "mass_pass": (
+        N_("Each recipient on the list gets its amount only by taking it; what nobody took comes back to me."),
+        N_("The documents chosen show a real trade with every recipient, none of it a prepayment."),
+        N_("What a recipient has taken is no longer mine."),
+    ),
+    "claim": (
+        N_("This claim takes the place of the cash the giver owes me for the same amount."),
+        N_("It is paid on the date shown, by the payer shown, to whoever holds it then."),
+        N_("Once taken this cannot be undone. If I do nothing it goes back, and what I am owed stays owed."),
+    ),
     "quote": (
         N_("This price is firm until it expires: if it is accepted, I pay it."),
         N_("Everything the holder pays is in it; nothing else will be charged."),
@@ -179,6 +204,8 @@ def body_of(act: str, form: FormData, caller: Caller, gettext: Any) -> dict[str,
 def _answer(field: Field, form: FormData, currency: str) -> Any:
     if field.kind == "papers" or field.kind.startswith("several:"):
         return [str(value) for value in form.getlist(field.name)]
+    if field.kind == "file":
+        return _text_of(form.get(field.name))
     plain = str(form.get(field.name) or "").strip()
     if field.kind == "yes":
         return bool(plain)
@@ -189,6 +216,16 @@ def _answer(field: Field, form: FormData, currency: str) -> Any:
     if field.kind == "rate":
         return _ppm(plain)
     return plain
+
+
+def _text_of(file: object) -> str | None:
+    """The text of an uploaded list, without a byte order mark. Raises Problem `mass_list_unreadable`."""
+    if not isinstance(file, UploadFile) or not file.filename:
+        return None
+    try:
+        return file.file.read(MOST_BYTES + 1).decode("utf-8-sig")[:MOST_BYTES]
+    except UnicodeDecodeError as error:
+        raise Problem("mass_list_unreadable", reason="UTF-8") from error
 
 
 def _ppm(percent: str) -> int:

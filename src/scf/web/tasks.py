@@ -46,6 +46,7 @@ def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
     return [
         *_of_the_firm(views),
         *_offered(views),
+        *_shares(views),
         *_invitations(views),
         *_applications(views),
         *_quotes(views),
@@ -78,6 +79,13 @@ def _offered(views: Views) -> Iterator[Task]:
         shown = views.note(row.id)
         giver = (shown["giver"] or {}).get("name", "")
         yield Task(N_("Accept or refuse"), giver, f"/notes/{row.id}", shown["amount"], shown["offer_until"])
+
+
+def _shares(views: Views) -> Iterator[Task]:
+    for share in views.app.mass.open_shares(views.session, sorted(views.caller.addresses), limit=20):
+        path = act_path("claim", note=share.mass_id)
+        sum_ = amount_of(share.amount_minor, share.currency)
+        yield Task(N_("Take your share"), views.name(share.giver), path, sum_, moment(share.until))
 
 
 def _invitations(views: Views) -> Iterator[Task]:

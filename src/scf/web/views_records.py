@@ -24,6 +24,7 @@ from scf.receivables.models import NoteState, Receivable
 from scf.web import words
 from scf.web.doors import PagesDoor, Signed
 from scf.web.i18n import translations
+from scf.web.mass import mass_of
 from scf.web.svg.bars import bar
 from scf.web.svg.icicle import Slice, Words, branches, icicle, label_of
 from scf.web.svg.stages import StagePart, stage_bar, stage_strip
@@ -103,9 +104,10 @@ def note(request: Request, pages: PagesDoor, caller: Signed, note_id: str) -> Re
         row, item = views.note_sight(note_id)
         shown = views.note(note_id)
         financing = next((f for f in reads.financings_of(session, row.id) if f.note_id == item.note.id), None)
+        mass = mass_of(views, item.note.id)
         passed = [
             views.shape_note(row, child)
-            for child in views.receivable_row(row.id)[1]
+            for child in ([] if mass else views.receivable_row(row.id)[1])
             if child.note.parent_id == item.note.id
         ]
         seller = views.name(financing.seller) if financing else None
@@ -115,6 +117,7 @@ def note(request: Request, pages: PagesDoor, caller: Signed, note_id: str) -> Re
         caller,
         note=shown,
         passed=passed,
+        mass=mass,
         financing=financing,
         seller=seller,
         currency=row.currency,
