@@ -193,7 +193,7 @@ class App:
         )
         self.notices.listeners.append(self.webhooks.tell)
         self.holds = Holds(self.desk, self.parties, tell=self._tell)
-        self.mass = MassPasses(self.desk, self.parties, judge, self.receivables, self._tell_transaction)
+        self.mass = MassPasses(self.desk, self.parties, judge, self.receivables, self.notices.tell)
         for kind in (
             self.two_people.kind(),
             delegation_change(self.approvals, self.parties),
@@ -230,11 +230,6 @@ class App:
         self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], evidence_id: str
     ) -> None:
         self.notices.tell(session, key, who, kind, words, evidence_id=evidence_id)
-
-    def _tell_transaction(
-        self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], transaction_hash: str
-    ) -> None:
-        self.notices.tell(session, key, who, kind, words, transaction_hash=transaction_hash)
 
     def _remind_holds(self) -> int:
         """Tick off urgent releases that were checked, then tell operators of what is past its day."""

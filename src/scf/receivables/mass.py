@@ -6,9 +6,9 @@ the documents alone who was meant to get how much. The ledger keeps one word of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from typing import Any, Protocol
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
@@ -30,8 +30,23 @@ from scf.store import evidence
 from scf.store.evidence import Trust
 
 LIST_KIND = "mass_list"
-Tell = Callable[[Session, str, str, str, Mapping[str, str], str], None]
-"""Key, recipient, kind, words in both languages, transaction hash."""
+
+
+class Tell(Protocol):
+    """How a member is told something, once for each key, with the transaction that proves it."""
+
+    def __call__(
+        self,
+        session: Session,
+        key: str,
+        recipient: str,
+        kind: str,
+        words: Mapping[str, str],
+        *,
+        transaction_hash: str | None = None,
+    ) -> bool:
+        """Keep the notice; False when this key was told before."""
+        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -370,7 +385,7 @@ class MassPasses:
                     "en": f"{giver} passed you {amount}. Take it until {until}; after that it goes back.",
                     "zh-CN": f"{giver} 向您流转了 {amount}，请在 {until} 前领取；逾期将退回。",
                 },
-                done.transaction_hash,
+                transaction_hash=done.transaction_hash,
             )
 
 
