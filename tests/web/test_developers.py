@@ -108,6 +108,22 @@ def test_a_failing_webhook_is_seen_and_delivered_again_by_one_press(
     pine.post(f"/developers/webhooks/{number}/end")
 
 
+def test_everything_that_failed_goes_again_by_one_press(demo: Installation, act_as: As, system: System) -> None:
+    pine = act_as(PINE)
+    numbers = [add(pine, url)[0] for url in (URL, URL + "2")]
+    system.answers = 500
+    for number in numbers:
+        pine.post(f"/developers/webhooks/{number}/test")
+    page = pine.get("/developers").text
+    assert "Redeliver all 2" in page and "did not take these messages" in page
+    act_as(LOTUS).post("/developers/redeliver")
+    assert len(system.got) == 2, "another firm's press sends nothing of ours"
+    system.answers = 200
+    assert "Redeliver all" not in pine.post("/developers/redeliver").text and len(system.got) == 4
+    for number in numbers:
+        pine.post(f"/developers/webhooks/{number}/end")
+
+
 @pytest.mark.parametrize(
     ("url", "code"),
     [

@@ -81,3 +81,23 @@ def test_the_book_adds_up_and_its_limit_needs_a_second_person(demo: Installation
     agreed = officer.post("/to-approve/change", data={"change": change.group(1), "decision": "approve"})
     assert "It holds from now on" in agreed.text
     assert "CNY 5,000,000.00" in harbour.get("/book").text
+
+
+def test_deals_are_told_apart_by_our_own_policy(demo: Installation, act_as: As) -> None:
+    harbour = demo.at("harbour")
+    with demo.app.desk.session() as session:
+        (terms,) = [terms for row, terms in demo.app.policies.in_force(session, "CNY") if row.financier == harbour]
+        note = demo.notes[LOTUS]
+        small = demo.app.financing.ask(session, note, terms.min_minor, (harbour, demo.at("farhill"))).id
+        tiny = demo.app.financing.ask(session, note, max(1, terms.min_minor - 1), (harbour, demo.at("farhill"))).id
+    page = act_as("harbour").get("/deals").text
+    fits, beyond = page.split("Asked of us, outside our policy", 1)
+    assert f"/deals/{small}" in fits and f"/deals/{tiny}" in beyond and "smaller than our policy takes" in beyond
+    table = act_as("harbour").get("/deals.csv").text.lstrip("\ufeff")
+    rows = {row["request"]: row for row in csv.DictReader(io.StringIO(table))}
+    assert (rows[small]["fits_policy"], rows[tiny]["fits_policy"]) == ("yes", "no")
+    with demo.app.reading() as session:
+        figures = demo.app.quotes.figures(session, note, terms.min_minor)
+    (figure,) = [one for one in figures if one.financier == harbour]
+    assert figure.price is not None
+    assert rows[small]["indicative_apr_percent"] == f"{figure.price.apr_ppm / 10_000:.4f}", "our policy's own price"

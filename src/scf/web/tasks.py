@@ -158,26 +158,27 @@ def _accounts(views: Views) -> Iterator[Task]:
                 yield Task(N_("Confirm that the money is locked"), about, path, shown["amount"])
             continue
         for stage in shown["stages"]:
-            what = _stage_task(shown, stage, mine)
-            if what:
-                yield Task(what, f"{about} · {stage['stage'] + 1}", path, stage["amount"], stage["deadline"])
+            found = stage_act(shown, stage, mine)
+            if found:
+                yield Task(found[0], f"{about} · {stage['stage'] + 1}", path, stage["amount"], stage["deadline"])
 
 
-def _stage_task(account: Json, stage: Json, mine: frozenset[str]) -> str | None:
-    if stage["finished"]:
+def stage_act(account: Json, stage: Json, mine: frozenset[str]) -> tuple[str, str] | None:
+    """What a caller has to do at a stage now, in words and as the act's name; None when it is others' turn."""
+    if stage["finished"] or not account["locked_at"]:
         return None
     if account["bank"]["address"] in mine:
         if int(stage["releasable"]["minor"]):
-            return N_("Execute the release")
-        return N_("Pay the rest back") if int(stage["refundable"]["minor"]) else None
+            return N_("Execute the release"), "confirm_released"
+        return (N_("Pay the rest back"), "confirm_refunded") if int(stage["refundable"]["minor"]) else None
     if int(stage["refundable"]["minor"]):
         return None
     attested = {item["address"] for item in stage["attested_by"]}
     approved = {item["address"] for item in stage["approved_by"]}
     if any(who["address"] in mine - attested for who in account["attestors"]):
-        return N_("Vouch for evidence")
+        return N_("Vouch for evidence"), "attest"
     if len(attested) >= 2 and any(who["address"] in mine - approved for who in account["approvers"]):
-        return N_("Approve the release")
+        return N_("Approve the release"), "approve"
     return None
 
 

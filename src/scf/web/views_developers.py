@@ -16,6 +16,7 @@ from scf.web.doors import Fresh, PagesDoor, Signed
 from scf.web.pages import Pages, go
 
 router = APIRouter()
+_FAILED = ("failing", "given_up")
 
 
 @router.get("/developers")
@@ -75,6 +76,19 @@ def redeliver(pages: PagesDoor, caller: Signed, webhook_id: str, message: Annota
     return go("/developers")
 
 
+@router.post("/developers/redeliver")
+def redeliver_all(pages: PagesDoor, caller: Signed) -> Response:
+    """Send every message again now that failed on a webhook of the caller's firm."""
+    app = pages.app
+    with app.desk.session() as session:
+        for row in app.webhooks.of(session, caller.organisation_id):
+            for one in app.webhooks.deliveries(session, row.id):
+                if one.state in _FAILED and one.id is not None:
+                    app.webhooks.redeliver(session, caller.organisation_id, row.id, one.id)
+    app.webhooks.deliver()
+    return go("/developers")
+
+
 @router.get("/developers/api")
 def described(request: Request, pages: PagesDoor) -> Response:
     """Every operation of the API with an example, drawn from its own OpenAPI document; no other host is asked."""
@@ -101,7 +115,7 @@ def _page(
     with app.reading() as session:
         tokens = access.tokens_of(session, caller)
         names = {row.digest[:16]: row.name for row in tokens}
-        hooks = [
+        hooks: list[dict[str, Any]] = [
             {"row": row, "deliveries": app.webhooks.deliveries(session, row.id)}
             for row in app.webhooks.of(session, caller.organisation_id)
         ]
@@ -114,6 +128,8 @@ def _page(
         tokens=tokens,
         secret=secret,
         hooks=hooks,
+        failed=sum(one.state in _FAILED for hook in hooks for one in hook["deliveries"]),
+        good=sum(not row.revoked_at and row.expires_at > app.clock.now() for row in tokens),
         hooks_on=app.webhooks.are_on,
         hook_secret=hook_secret,
         url=url,

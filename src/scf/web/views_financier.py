@@ -14,8 +14,11 @@ from scf.api import exceptions
 from scf.api.access import Caller
 from scf.api.shapes import amount
 from scf.api.views import Views
+from scf.app import App
+from scf.financing.automatic import Figure
 from scf.financing.declining import decline, declined_by, refusals_of
 from scf.financing.models import FinancingAsk, QuoteOffer
+from scf.financing.policy import QuotePolicy, Terms
 from scf.financing.price import price
 from scf.kernel.clock import today
 from scf.kernel.dates import day_of, days_between
@@ -57,6 +60,15 @@ PAPER_WORDS = {
 _STANDING = {"clear": 0, "unknown": 1, "flag": 2}
 _DEFAULT_RATE_PPM = 50_000
 _MOST = 100
+_NO_PRICE = N_("our policy gives no price for it")
+_WHY_NOT = {
+    "amount_too_small": N_("smaller than our policy takes"),
+    "amount_too_large": N_("larger than our policy takes"),
+    "obligor_not_bought": N_("our policy does not buy this payer"),
+    "limit_used": N_("beyond our policy's limit for this payer"),
+    "term_too_long": N_("longer than our policy goes"),
+    "past_due": N_("due already"),
+}
 
 
 @router.get("/deals")
@@ -72,15 +84,19 @@ def deals(
         financier = _financier(pages, session, caller)
         rate = _own_rate(session, financier)
         rows = _open_deals(pages, session, caller, financier, rate)
-    fitting = [
+        policies = _policies(pages, session, caller)
+    chosen = [
         row for row in rows if (days is None or row["days"] <= days) and _STANDING[row["risk"]] <= _STANDING[risk_up_to]
     ]
+    fitting = [row for row in chosen if row["fits"] is not False]
     return pages.render(
         request,
         "deals.html",
         caller,
         rows=fitting,
-        hidden=len(rows) - len(fitting),
+        beyond=[row for row in chosen if row["fits"] is False],
+        hidden=len(rows) - len(chosen),
+        policies=[_policy_shown(row, terms) for row, terms in policies],
         totals=_totals((row["amount"]["currency"], int(row["amount"]["minor"])) for row in fitting),
         days=days or "",
         risk=risk_up_to,
@@ -95,7 +111,18 @@ def deals_csv(pages: PagesDoor, caller: Signed) -> Response:
     with pages.app.reading() as session:
         financier = _financier(pages, session, caller)
         rows = _open_deals(pages, session, caller, financier, _own_rate(session, financier))
-    header = ("request", "amount", "currency", "payer", "holder", "maturity", "days", "indicative_apr_percent", "risk")
+    header = (
+        "request",
+        "amount",
+        "currency",
+        "payer",
+        "holder",
+        "maturity",
+        "days",
+        "indicative_apr_percent",
+        "risk",
+        "fits_policy",
+    )
     cells = (
         (
             row["id"],
@@ -107,6 +134,7 @@ def deals_csv(pages: PagesDoor, caller: Signed) -> Response:
             row["days"],
             f"{row['apr_ppm'] / 10_000:.4f}",
             row["risk"],
+            {True: "yes", False: "no", None: ""}[row["fits"]],
         )
         for row in rows
     )
@@ -185,7 +213,8 @@ def _open_deals(pages: Pages, session: Session, caller: Caller, financier: str, 
         if due <= now or note.amount_minor < ask.amount_minor:
             continue
         mine = any(offer.financier in caller.addresses for offer in app.financing.quotes(session, ask.id))
-        figures = price(ask.amount_minor, row.currency, rate_ppm, now, due)
+        found = _by_policy(app, session, ask, financier)
+        figures = found.price if found and found.price else price(ask.amount_minor, row.currency, rate_ppm, now, due)
         verdict = risk.assess(session, note.id, clock=app.clock, trades=trades)
         rows.append(
             {
@@ -197,13 +226,45 @@ def _open_deals(pages: Pages, session: Session, caller: Caller, financier: str, 
                 "days": days_between(now, due),
                 "apr_ppm": figures.apr_ppm,
                 "earn": amount(figures.cost_minor, row.currency),
+                "fits": None if found is None else found.price is not None,
+                "why_not": _WHY_NOT.get(found.refusal or "", _NO_PRICE) if found else "",
                 "risk": verdict.answer,
                 "why": verdict.strongest[0],
                 "quoted": mine,
                 "since": day_of(ask.asked_at),
             }
         )
-    return sorted(rows, key=lambda one: (one["quoted"], _STANDING[one["risk"]], one["days"]))
+    return sorted(rows, key=lambda one: (one["quoted"], one["fits"] is False, _STANDING[one["risk"]], one["days"]))
+
+
+def _policies(pages: Pages, session: Session, caller: Caller) -> list[tuple[QuotePolicy, Terms]]:
+    """The caller's own policies for automatic quotes that are in force, one a currency."""
+    app = pages.app
+    codes = {row.currency for row in app.policies.of(session, sorted(caller.addresses))}
+    found = [one for code in sorted(codes) for one in app.policies.in_force(session, code)]
+    return [(row, terms) for row, terms in found if row.financier in caller.addresses]
+
+
+def _by_policy(app: App, session: Session, ask: FinancingAsk, financier: str) -> Figure | None:
+    """What our policy gives for a request; None without a policy, or when the note can't be sold now."""
+    try:
+        figures = app.quotes.figures(session, ask.note_id, ask.amount_minor)
+    except Problem:
+        return None
+    return next((one for one in figures if one.financier == financier), None)
+
+
+def _policy_shown(row: QuotePolicy, terms: Terms) -> dict[str, Any]:
+    code = row.currency
+    return {
+        "currency": code,
+        "least": amount(terms.min_minor, code),
+        "most": amount(terms.max_minor, code),
+        "bands": [(band.up_to_days, band.rate_ppm) for band in terms.rates],
+        "payers": len(terms.obligors),
+        "recourse": terms.recourse,
+        "until": day_of(terms.valid_until),
+    }
 
 
 def _deal_page(request: Request, pages: Pages, caller: Caller, ask_id: str, problem: Problem | None) -> Response:

@@ -12,10 +12,12 @@ from fastapi import Form as FormField
 from starlette.responses import Response
 
 from scf.api import reads
+from scf.api.access import Caller
 from scf.api.paging import after_of, cursor_of
 from scf.api.policy import NoteSight
 from scf.api.routes_other import MOST_BYTES, take_in
-from scf.api.views import Views
+from scf.api.shapes import amount
+from scf.api.views import Json, Views
 from scf.documents.service import SHIPPED_MAPPINGS
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
@@ -28,6 +30,7 @@ from scf.web.mass import mass_of
 from scf.web.svg.bars import bar
 from scf.web.svg.icicle import Slice, Words, branches, icicle, label_of
 from scf.web.svg.stages import StagePart, stage_bar, stage_strip
+from scf.web.tasks import act_path, stage_act
 
 router = APIRouter()
 _PAGE = 30
@@ -149,8 +152,36 @@ def account(request: Request, pages: PagesDoor, caller: Signed, account_id: int)
         state = spoken.gettext("finished") if stage["finished"] else missing or spoken.gettext("ready to pay")
         parts.append(_part(stage, language, state))
     name = shown["turn"][language]
+    now = _now_at(shown, caller)
     pictures: dict[str, Any] = {"picture": stage_bar(parts, name), "strip": stage_strip(parts, name)}
-    return pages.render(request, "account.html", caller, account=shown, **pictures)
+    return pages.render(request, "account.html", caller, account=shown, now=now, **pictures)
+
+
+def _now_at(shown: Json, caller: Caller) -> Json:
+    """Where the money of an account stands, as far as the caller sees it: released, next, locked; and what it does."""
+    stages, code = shown["stages"], shown["currency"]
+
+    def sum_of(*names: str) -> int:
+        return sum(int(stage[name]["minor"]) for stage in stages for name in names)
+
+    gone = sum_of("released", "refunded")
+    following = next((stage for stage in stages if not stage["finished"]), None)
+    acts = [(stage, stage_act(shown, stage, caller.addresses)) for stage in stages]
+    mine = next(((stage, *act) for stage, act in acts if act), None)
+    rest = 0
+    if following:
+        rest = int(following["amount"]["minor"]) - sum(int(following[one]["minor"]) for one in ("released", "refunded"))
+    return {
+        "released": amount(sum_of("released"), code),
+        "refunded": amount(sum_of("refunded"), code) if sum_of("refunded") else None,
+        "ready": amount(sum_of("releasable"), code) if sum_of("releasable") else None,
+        "next": following,
+        "next_amount": amount(rest, code),
+        "locked": amount(sum_of("amount") - gone if shown["locked_at"] else 0, code),
+        "do": None
+        if mine is None
+        else {"word": mine[1], "href": act_path(mine[2], account=shown["id"], stage=mine[0]["stage"])},
+    }
 
 
 @router.get("/documents")
