@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import date, timedelta
 from typing import Any
 
 from tests.api.conftest import As
@@ -140,6 +141,21 @@ def test_the_slider_shows_what_gets_signed(demo: Installation, act_as: As) -> No
     assert [one["quote"] for one in opened["items"]] == [one["quote"] for one in firm["items"]]
     others = act_as("farhill").get(f"{API}/asks/{firm['ask']}").json()
     assert len(others["own_quotes"]) == 1 and others["answered"] is None and len(others["invited"]) == 1
+
+
+def test_another_day_of_payment_is_another_price_and_the_one_shown_is_signed(demo: Installation, act_as: As) -> None:
+    note, lotus = demo.notes[LOTUS], act_as(LOTUS)
+    first = lotus.get(f"{API}/notes/{note}/early?minor=4000000").json()["items"]
+    later = (date.fromisoformat(first[0]["price"]["funded_on"]) + timedelta(days=1)).isoformat()
+    shown = lotus.get(f"{API}/notes/{note}/early?minor=4000000&funded_on={later}").json()["items"]
+    assert shown[0]["price"]["funded_on"] == later
+    assert int(shown[0]["price"]["net"]["minor"]) > int(first[0]["price"]["net"]["minor"])
+    body = {"amount": {"minor": "4000000", "currency": "CNY"}, "funded_on": later}
+    firm = post(lotus, f"notes/{note}/early", body, key="later").json()
+    assert [one["price"] for one in firm["items"]] == [one["price"] for one in shown]
+    past = {**body, "funded_on": "2020-01-01"}
+    refused = post(lotus, f"notes/{note}/early", past, key="past")
+    assert (refused.status_code, refused.json()["code"]) == (422, "funding_day_not_offered")
 
 
 def test_only_those_a_hold_concerns_appeal_and_only_operators_file_orders(demo: Installation, act_as: As) -> None:

@@ -2,9 +2,11 @@
 
 from __future__ import annotations
 
+from datetime import date
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Query
+from pydantic import Field
 from sqlmodel import Session
 
 from scf.api import acts, office, reads
@@ -28,22 +30,28 @@ class EarlyBody(Shape):
 
     amount: Amount
     single_reason: str | None = None
+    funded_on: date | None = Field(default=None, description="Day the money is wanted; the earliest without it")
 
 
 @router.get("/notes/{note_id}/early")
 def figures(
-    app: Scf, caller: Who, note_id: str, minor: Annotated[int | None, Query(gt=0, description="Minor units")] = None
+    app: Scf,
+    caller: Who,
+    note_id: str,
+    minor: Annotated[int | None, Query(gt=0, description="Minor units")] = None,
+    funded_on: Annotated[date | None, Query(description="Day the money is wanted; the earliest without it")] = None,
 ) -> dict[str, Any]:
     """What each policy gives for an amount of one's own note today (all of it without `minor`): the slider's figures.
 
-    They are the figures `POST /notes/{id}/early` gets signed the same day. Beside each price stand waiting until
+    They are the figures `POST /notes/{id}/early` gets signed the same day for the same `funded_on`; another day of
+    payment is another price. Beside each price stand waiting until
     maturity and the day by which the law wants cash to be paid.
     """
     with app.reading() as session:
         note = own_note(session, caller, note_id)
         row = queries.receivable(session, note.receivable_id)
         asked = note.amount_minor if minor is None else minor
-        said = app.quotes.figures(session, note.id, asked)
+        said = app.quotes.figures(session, note.id, asked, funded_on)
         items = [
             {
                 "financier": {"address": one.financier, "name": app.parties.name_of(session, one.financier)},
@@ -75,7 +83,9 @@ def firm(app: Scf, caller: Who, note_id: str, body: EarlyBody, key: Key = None) 
     with app.reading() as session:
         note = own_note(session, caller, note_id)
         code = queries.receivable(session, note.receivable_id).currency
-    ask, offers = app.quotes.firm(note.id, body.amount.read_in(code), single_reason=body.single_reason)
+    ask, offers = app.quotes.firm(
+        note.id, body.amount.read_in(code), single_reason=body.single_reason, funded_on=body.funded_on
+    )
     with app.reading() as session:
         return {"ask": ask, "items": [_offer(app, session, one) for one in offers]}
 
