@@ -6,8 +6,10 @@ import csv
 import io
 import re
 from datetime import date
+from pathlib import Path
 
 import pytest
+import reportlab
 from lxml import etree
 from sqlmodel import select
 from tests.api.conftest import As
@@ -19,6 +21,7 @@ from scf.kernel.clock import today
 from scf.kernel.money import format_money, format_plain, parse_minor
 from scf.receivables.models import Note, NoteState
 from scf.standards import camt
+from scf.web import month_pdf
 from scf.web.month import CLAIMS, MONEY, Month, month_bounds, month_of
 from scf.web.month_tax import tax_rows
 
@@ -92,7 +95,11 @@ def test_vat_comes_from_the_invoices_on_both_sides(demo: Installation) -> None:
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])
 @pytest.mark.parametrize("code", [PINE, "harbour"])
-def test_every_file_says_what_the_page_says(code: str, language: str, demo: Installation, act_as: As) -> None:
+def test_every_file_says_what_the_page_says(
+    code: str, language: str, demo: Installation, act_as: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(month_pdf, "_USUAL", ())
+    monkeypatch.delenv("SCF_PDF_FONT", raising=False)
     month, client = month_at(demo, code), act_as(code, language=language)
     page = client.get("/month").text
     name = month.name
@@ -107,7 +114,8 @@ def test_every_file_says_what_the_page_says(code: str, language: str, demo: Inst
     for sheet in month.sheets:
         code_ = sheet.currency
         own = [row for row in table if row[0] == sheet.account and row[7] == code_]
-        amounts = [parse_minor(row[5], code_) for row in own if row[2] not in ("opening", "closing")]
+        assert (own[0][2], own[-1][2]) == (("期初余额", "期末余额") if language == "zh-CN" else ("Opening", "Closing"))
+        amounts = [parse_minor(row[5], code_) for row in own[1:-1]]
         assert amounts == [line.amount_minor for line in sheet.lines]
         assert parse_minor(own[0][5], code_) + sum(amounts) == parse_minor(own[-1][5], code_) == sheet.closing_minor
         item = tree.xpath(f"m:account[@name='{sheet.account}'][@currency='{code_}']", namespaces=space)[0]
@@ -121,6 +129,8 @@ def test_every_file_says_what_the_page_says(code: str, language: str, demo: Inst
     assert document.headers["content-type"] == "application/pdf" and document.content.startswith(b"%PDF")
     assert client.get(f"/month/{name}.pdf").content == document.content
     assert b"STSong-Light" in document.content and b"FontFile" not in document.content
+    monkeypatch.setenv("SCF_PDF_FONT", str(Path(reportlab.__file__).parent / "fonts" / "Vera.ttf"))
+    assert b"FontFile2" in client.get(f"/month/{name}.pdf").content
 
 
 def test_a_name_on_an_invoice_starts_no_formula_in_the_table(demo: Installation, act_as: As) -> None:

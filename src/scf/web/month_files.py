@@ -21,16 +21,25 @@ from scf.web.month import ACCOUNTS, KINDS, Line, Month, Sheet, Sums
 NAMESPACE = "urn:scf:month:1"
 Say = Callable[[str], str]
 _HEADS = (N_("Part"), N_("Day"), N_("What"), N_("With"), N_("Reference"), N_("Amount"), N_("VAT"), N_("Currency"))
-SUM_NAMES = ("vat_in", "vat_out", "discount", "fees", "net_cash")
+SUM_WORDS = {
+    "vat_in": N_("VAT in"),
+    "vat_out": N_("VAT out"),
+    "discount": N_("Discount"),
+    "fees": N_("Fees"),
+    "net_cash": N_("Net cash"),
+}
 
 
 def sums_of(sums: Sums) -> dict[str, int]:
     """The numbers of a month by name, in minor units."""
-    return {name: int(getattr(sums, f"{name}_minor")) for name in SUM_NAMES}
+    return {name: int(getattr(sums, f"{name}_minor")) for name in SUM_WORDS}
 
 
 def month_csv(month: Month, say: Say) -> bytes:
-    """Every line of the page as one table in UTF-8 with the mark spreadsheets look for; no cell can start a formula."""
+    """Every line of the page as one table in UTF-8 with the mark spreadsheets look for; no cell can start a formula.
+
+    The first column keeps its codes in every language, so that a saved import keeps working.
+    """
     buffer = io.StringIO()
     writer = csv.writer(buffer)
     writer.writerow([say(head) for head in _HEADS])
@@ -40,14 +49,16 @@ def month_csv(month: Month, say: Say) -> bytes:
 
     for sums in month.sums:
         for name, minor in sums_of(sums).items():
-            put("total", month.name, name, "", "", format_plain(minor, sums.currency), "", sums.currency)
+            put(
+                "total", month.name, say(SUM_WORDS[name]), "", "", format_plain(minor, sums.currency), "", sums.currency
+            )
     for sheet in month.sheets:
         code = sheet.currency
-        put(sheet.account, month.first, "opening", "", "", format_plain(sheet.opening_minor, code), "", code)
+        put(sheet.account, month.first, say(N_("Opening")), "", "", format_plain(sheet.opening_minor, code), "", code)
         for line in sheet.lines:
             shown = format_plain(line.amount_minor, code)
             put(sheet.account, line.on, say(KINDS[line.kind]), line.other, line.reference, shown, "", code)
-        put(sheet.account, month.last, "closing", "", "", format_plain(sheet.closing_minor, code), "", code)
+        put(sheet.account, month.last, say(N_("Closing")), "", "", format_plain(sheet.closing_minor, code), "", code)
     for row in month.taxes:
         net, tax = format_plain(row.net_minor, row.currency), format_plain(row.tax_minor, row.currency)
         put(f"vat_{row.direction}", row.on, row.number, row.other, row.evidence_id, net, tax, row.currency)

@@ -1,47 +1,58 @@
-"""The month page as a PDF on A4, with Chinese set in the font every PDF reader knows (no font is embedded)."""
+"""The month page as a PDF on A4.
+
+Chinese is set in a TrueType font that is embedded: the one `SCF_PDF_FONT` names, or one this machine has. Where there
+is none, the PDF names the font every reader brings for Chinese and embeds nothing.
+"""
 
 # mypy: disable-error-code="no-untyped-call"
 # reportlab ships without types
 
 from __future__ import annotations
 
+import hashlib
 import io
+import os
 from collections.abc import Callable, Sequence
+from pathlib import Path
 from typing import Any
 from xml.sax.saxutils import escape
 
+import structlog
 from reportlab.lib import colors
 from reportlab.lib.pagesizes import A4
 from reportlab.lib.styles import ParagraphStyle
 from reportlab.lib.units import mm
 from reportlab.pdfbase import pdfmetrics
 from reportlab.pdfbase.cidfonts import UnicodeCIDFont
+from reportlab.pdfbase.ttfonts import TTFError, TTFont
 from reportlab.platypus import Paragraph, SimpleDocTemplate, Table, TableStyle
 from reportlab.platypus.flowables import Spacer
 
 from scf.kernel.money import format_money
 from scf.web.i18n import N_
 from scf.web.month import ACCOUNTS, KINDS, Month, Sheet
+from scf.web.month_files import SUM_WORDS
 
-_FONT = "STSong-Light"
-_BODY = ParagraphStyle("body", fontName=_FONT, fontSize=8.5, leading=11, wordWrap="CJK")
+_READERS_OWN = "STSong-Light"
+_USUAL = (
+    "/usr/share/fonts/truetype/wqy/wqy-zenhei.ttc",
+    "/usr/share/fonts/truetype/wqy/wqy-microhei.ttc",
+    "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
+    "/usr/share/fonts/truetype/arphic/uming.ttc",
+)
+_BODY = ParagraphStyle("body", fontName=_READERS_OWN, fontSize=8.5, leading=11, wordWrap="CJK")
 _RIGHT = ParagraphStyle("right", parent=_BODY, alignment=2, wordWrap=None)
 _TITLE = ParagraphStyle("title", parent=_BODY, fontSize=16, leading=20)
 _HEAD = ParagraphStyle("head", parent=_BODY, fontSize=11, leading=14, spaceBefore=8, spaceAfter=3)
-SUM_WORDS = {
-    "vat_in": N_("VAT in"),
-    "vat_out": N_("VAT out"),
-    "discount": N_("Discount"),
-    "fees": N_("Fees"),
-    "net_cash": N_("Net cash"),
-}
 Say = Callable[[str], str]
+_log = structlog.get_logger("scf.month")
 
 
 def month_pdf(month: Month, say: Say) -> bytes:
     """The whole statement: totals, both accounts with opening and closing, invoices with their VAT."""
-    if _FONT not in pdfmetrics.getRegisteredFontNames():
-        pdfmetrics.registerFont(UnicodeCIDFont(_FONT))
+    font = _font()
+    for style in (_BODY, _RIGHT, _TITLE, _HEAD):
+        style.fontName = font
     title = f"{month.firm} · {month.name}"
     story: list[Any] = [Paragraph(escape(title), _TITLE), Paragraph(f"{month.first} – {month.last}", _BODY)]
     if not month.complete:
@@ -68,8 +79,26 @@ def month_pdf(month: Month, say: Say) -> bytes:
     return out.getvalue()
 
 
+def _font() -> str:
+    """The name of the statement's font: one that is embedded where there is one, else the reader's own."""
+    for path in (os.environ.get("SCF_PDF_FONT", ""), *_USUAL):
+        if not path or not Path(path).is_file():
+            continue
+        name = f"statement-{hashlib.sha256(path.encode()).hexdigest()[:8]}"
+        try:
+            if name not in pdfmetrics.getRegisteredFontNames():
+                pdfmetrics.registerFont(TTFont(name, path))
+        except TTFError as error:  # an OpenType font with other outlines
+            _log.warning("font not usable", path=path, why=str(error)[:120])
+            continue
+        return name
+    if _READERS_OWN not in pdfmetrics.getRegisteredFontNames():
+        pdfmetrics.registerFont(UnicodeCIDFont(_READERS_OWN))
+    return _READERS_OWN
+
+
 def _foot(canvas: Any, document: Any) -> None:
-    canvas.setFont(_FONT, 7.5)
+    canvas.setFont(_BODY.fontName, 7.5)
     canvas.drawRightString(A4[0] - 15 * mm, 8 * mm, str(document.page))
 
 
