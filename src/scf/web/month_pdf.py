@@ -40,10 +40,10 @@ _USUAL = (
     "/usr/share/fonts/truetype/droid/DroidSansFallbackFull.ttf",
     "/usr/share/fonts/truetype/arphic/uming.ttc",
 )
-_BODY = ParagraphStyle("body", fontName=_READERS_OWN, fontSize=8.5, leading=11, wordWrap="CJK")
-_RIGHT = ParagraphStyle("right", parent=_BODY, alignment=2, wordWrap=None)
-_TITLE = ParagraphStyle("title", parent=_BODY, fontSize=16, leading=20)
-_HEAD = ParagraphStyle("head", parent=_BODY, fontSize=11, leading=14, spaceBefore=8, spaceAfter=3)
+_BODY: Any = ParagraphStyle("body", fontName=_READERS_OWN, fontSize=8.5, leading=11, wordWrap="CJK")
+_RIGHT: Any = ParagraphStyle("right", parent=_BODY, alignment=2, wordWrap=None)
+_TITLE: Any = ParagraphStyle("title", parent=_BODY, fontSize=16, leading=20)
+_HEAD: Any = ParagraphStyle("head", parent=_BODY, fontSize=11, leading=14, spaceBefore=8, spaceAfter=3)
 Say = Callable[[str], str]
 _log = structlog.get_logger("scf.month")
 
