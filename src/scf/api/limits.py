@@ -1,7 +1,7 @@
 """How often somebody may knock: sign-in, links and invitations are asked for by people, not by machines in a loop.
 
-Counted in this process, so that knocking costs no write to the database: with N processes behind one address somebody may
-knock N times as often at most. What must never be tried too often wherever it arrives is counted in the database instead:
+Counted in this process, so that knocking costs no write to the database: with N processes behind one address somebody
+may knock N times as often at most. What must never be tried too often wherever it arrives is counted in the database:
 a one-time code stands five tries (`scf.identity`), and a link's secret is too long to be guessed.
 """
 
