@@ -192,7 +192,7 @@ class App:
             engine, clock, settings.data, hosts_from(os.environ, demo=settings.demo), self.parties.organisation_id
         )
         self.notices.listeners.append(self.webhooks.tell)
-        self.holds = Holds(self.desk, self.parties, tell=self._tell)
+        self.holds = Holds(self.desk, self.parties, self.entrusted, tell=self._tell)
         self.mass = MassPasses(self.desk, self.parties, judge, self.receivables, self.notices.tell)
         for kind in (
             self.two_people.kind(),

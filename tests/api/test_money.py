@@ -12,6 +12,7 @@ from tests.api.test_refusals import API
 from scf.demo.cast import seat_key
 from scf.kernel.clock import Clock
 from scf.ledger.signing import sign_digest
+from scf.parties.keys import demo_key
 
 
 def post(client: Any, path: str, body: dict[str, Any], key: str = "") -> Any:
@@ -167,6 +168,26 @@ def test_only_those_a_hold_concerns_appeal_and_only_operators_file_orders(demo: 
     assert post(act_as(LOTUS), "holds/orders", order, key="order").json()["code"] == "role_needed_to_hold"
     filed = post(act_as("operator", "operator-1"), "holds/orders", order, key="order").json()
     assert filed["reason"].startswith("0x") and filed["evidence"]
+
+
+def test_only_operators_end_holds_and_only_those_concerned_read_of_it(demo: Installation, act_as: As) -> None:
+    app, clock = demo.app, demo.app.clock
+    with app.desk.session() as session:
+        paper = app.holds.file_order(
+            session, "Case L", authority="Court", binds_until=clock.now() + 9, by=act_as_address(demo)
+        ).evidence_id
+    body = {"words": "half each", "evidence": paper, "to_release": {"minor": "50", "currency": "CNY"}}
+    first, second = (act_as("operator", f"operator-{n}") for n in (1, 2))
+    refused = post(act_as("pine"), "holds/dispute:1:0/lift", body, key="lift 0")
+    assert refused.status_code == 403, refused.text
+    assert post(first, "holds/dispute:99:0/lift", body, key="lift 1").json()["code"] == "unknown_hold"
+    assert post(first, "lifts/LFT0/sign", {"demo": True}, key="sign 1").json()["code"] == "unknown_lift"
+    assert post(act_as("pine"), "lifts/LFT0/sign", {"demo": True}, key="sign 2").status_code == 403
+    assert second.get(f"{API}/lifts").json()["items"] == []
+
+
+def act_as_address(demo: Installation) -> str:
+    return demo_key("operator-1").address
 
 
 def _now(clock: Clock) -> int:

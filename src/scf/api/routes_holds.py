@@ -5,17 +5,20 @@ from __future__ import annotations
 from typing import Any
 
 from fastapi import APIRouter
+from pydantic import Field
 from sqlmodel import Session
 
 from scf.api import office
 from scf.api.access import Caller
 from scf.api.doors import Key, Scf, Who
-from scf.api.shapes import Shape, amount
+from scf.api.shapes import Amount, Shape, amount
 from scf.api.views import moment
 from scf.app import App
 from scf.holds.finding import Hold
-from scf.holds.models import Appeal
+from scf.holds.models import Appeal, HoldLift
 from scf.kernel.problems import Problem
+from scf.ledger.signing import sign_digest
+from scf.parties.service import Role
 
 router = APIRouter(tags=["holds"])
 
@@ -32,6 +35,22 @@ class OrderBody(Shape):
     words: str
     authority: str
     binds_until: int
+
+
+class LiftBody(Shape):
+    """Why a hold ends, the evidence on file it rests on, and how a disputed part is divided."""
+
+    words: str
+    evidence: str = Field(pattern=r"^[0-9a-f]{64}$")
+    to_release: Amount | None = None
+    to_refund: Amount | None = None
+
+
+class SignBody(Shape):
+    """An operator's signature over the typed data of a lift; demo keys sign where `demo` is true."""
+
+    signature: str | None = None
+    demo: bool = False
 
 
 @router.get("/holds")
@@ -53,6 +72,46 @@ def appeal(app: Scf, caller: Who, hold_id: str, body: AppealBody, key: Key = Non
                 who = caller.address if caller.address in mine else mine[0]
                 return _appeal(app, session, app.holds.appeal(session, hold_id, who, body.words))
     raise Problem("unknown_hold", hold=hold_id[:80])
+
+
+@router.post("/holds/{hold_id:path}/lift")
+def open_lift(app: Scf, caller: Who, hold_id: str, body: LiftBody, key: Key = None) -> dict[str, Any]:
+    """Prepare the end of a hold nobody decided in time (operators), on words and evidence; two operators then sign."""
+    office.check_key(key)
+    caller.require(Role.OPERATOR)
+    with app.desk.session() as session:
+        row = app.holds.open_lift(
+            session,
+            hold_id,
+            caller.address,
+            words=body.words,
+            evidence_id=body.evidence,
+            to_release_minor=body.to_release.read() if body.to_release else None,
+            to_refund_minor=body.to_refund.read() if body.to_refund else None,
+        )
+        return _lift(app, session, caller, row)
+
+
+@router.get("/lifts")
+def lifts(app: Scf, caller: Who) -> dict[str, Any]:
+    """Ends of holds that concern the caller (all for overseers): words, evidence, who signed, whose turn it is.
+
+    Operators also get what they sign.
+    """
+    with app.reading() as session:
+        rows = app.holds.lifts(session)
+        seen = [row for row in rows if caller.sees_all or caller.addresses & set(row.parties.split(","))]
+        return {"items": [_lift(app, session, caller, row) for row in seen], "next": None}
+
+
+@router.post("/lifts/{lift_id}/sign")
+def sign_lift(app: Scf, caller: Who, lift_id: str, body: SignBody, key: Key = None) -> dict[str, Any]:
+    """Sign as an operator; the second one's signature ends the hold on the ledger, once."""
+    office.check_key(key)
+    caller.require(Role.OPERATOR)
+    row = app.holds.sign_lift(lift_id, caller.address, lift_signature(app, caller, lift_id, body.signature, body.demo))
+    with app.desk.session() as session:
+        return _lift(app, session, caller, row)
 
 
 @router.get("/appeals")
@@ -86,8 +145,51 @@ def _hold(app: App, session: Session, caller: Caller, one: Hold) -> dict[str, An
         "amount": amount(one.amount_minor, one.currency),
         "evidence": one.evidence_id,
         "may_appeal": bool(one.parties & caller.addresses),
+        "lifts": [_lift(app, session, caller, row) for row in app.holds.lifts(session, hold=one.id)],
         "appeals": [_appeal(app, session, row) for row in app.holds.appeals(session, of=of, hold=one.id)],
     }
+
+
+def lift_signature(app: App, caller: Caller, lift_id: str, given: str | None, demo: bool) -> bytes:
+    """The caller's signature over a lift: the one given, or a demo key's. Raises Problem `signature_not_hex`."""
+    if demo and not given:
+        if not app.settings.demo:
+            raise Problem("demo_only")
+        from scf.demo.cast import demo_signers  # the cast exists only in demo installations
+
+        with app.desk.session() as session:
+            prepared = app.holds.lift(session, lift_id)[1]
+        if prepared is None:
+            raise Problem("lift_over", state="done")
+        return sign_digest(demo_signers(app, caller.address)[0].private, prepared.digest)
+    try:
+        return bytes.fromhex((given or "").removeprefix("0x"))
+    except ValueError as error:
+        raise Problem("signature_not_hex") from error
+
+
+def _lift(app: App, session: Session, caller: Caller, row: HoldLift) -> dict[str, Any]:
+    shown: dict[str, Any] = {
+        "id": row.id,
+        "hold": row.hold,
+        "appeal": row.appeal,
+        "words": row.words,
+        "evidence": row.evidence_id,
+        "to_release": amount(row.to_release_minor, row.currency),
+        "to_refund": amount(row.to_refund_minor, row.currency),
+        "state": row.state,
+        "turn": app.holds.turn(session, row),
+        "opened_at": moment(row.opened_at),
+        "signed_by": [who for who in (row.first_by, row.second_by) if who],
+        "done_at": moment(row.done_at),
+        "transaction": row.transaction,
+    }
+    if caller.has(Role.OPERATOR) and row.state == "open":
+        prepared = app.holds.lift(session, row.id)[1]
+        if prepared is not None:
+            shown |= {"typed_data": prepared.typed_data, "digest": "0x" + prepared.digest.hex()}
+            shown["summary"] = dict(prepared.summary)
+    return shown
 
 
 def _appeal(app: App, session: Session, row: Appeal) -> dict[str, Any]:

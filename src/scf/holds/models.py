@@ -40,3 +40,30 @@ class Appeal(SQLModel, table=True):
     decided_at: int | None = Field(default=None, sa_type=BigInteger)
     evidence_id: str = Field(max_length=64)
     decision_evidence_id: str | None = Field(default=None, max_length=64)
+
+
+class HoldLift(SQLModel, table=True):
+    """The operators' act that ends a hold: its words and evidence, what it divides, who signed, where it stands."""
+
+    __tablename__ = "hold_lift"
+
+    id: str = Field(primary_key=True, max_length=40)
+    hold: str = Field(index=True, max_length=140)
+    kind: str = Field(max_length=20, description="dispute, frozen or halt")
+    appeal: str | None = Field(default=None, max_length=40, description="The upheld appeal it follows from")
+    words: str = Field(sa_type=sa.Text)
+    reason: str = Field(max_length=66, description="keccak256 of the words, as the ledger keeps it")
+    evidence_id: str = Field(max_length=64)
+    to_release_minor: int = Field(default=0, sa_type=BigInteger)
+    to_refund_minor: int = Field(default=0, sa_type=BigInteger)
+    currency: str = Field(max_length=3)
+    parties: str = Field(sa_type=sa.Text, description="Addresses the hold concerned, comma separated")
+    opened_by: str = Field(max_length=42)
+    opened_at: int = Field(sa_type=BigInteger)
+    state: str = Field(default="open", index=True, max_length=10, description="open or done")
+    nonce: int | None = Field(default=None, sa_type=BigInteger, description="The quorum's counter the first signed at")
+    first_by: str | None = Field(default=None, max_length=42)
+    first_signature: str | None = Field(default=None, max_length=400)
+    second_by: str | None = Field(default=None, max_length=42)
+    done_at: int | None = Field(default=None, sa_type=BigInteger)
+    transaction: str | None = Field(default=None, max_length=66)

@@ -8,9 +8,11 @@ from typing import Any
 
 from sqlmodel import Session, col, select
 
-from scf.desk.service import Desk
+from scf.desk.service import Desk, Prepared
+from scf.entrusted.service import EntrustedAccounts
+from scf.holds import lifting
 from scf.holds.finding import Hold, holds
-from scf.holds.models import Appeal, HoldOrder
+from scf.holds.models import Appeal, HoldLift, HoldOrder
 from scf.kernel.identifiers import reference_of
 from scf.kernel.problems import Problem
 from scf.ledger.hashing import keccak
@@ -30,9 +32,10 @@ Tell = Callable[[Session, str, str, str, Mapping[str, str], str], object]
 class Holds:
     """The only door to holds and appeals."""
 
-    def __init__(self, desk: Desk, parties: Parties, *, tell: Tell | None = None) -> None:
+    def __init__(self, desk: Desk, parties: Parties, entrusted: EntrustedAccounts, *, tell: Tell | None = None) -> None:
         self._desk = desk
         self._parties = parties
+        self._entrusted = entrusted
         self._tell = tell
 
     def all(self, session: Session) -> list[Hold]:
@@ -121,6 +124,60 @@ class Holds:
             query = query.where(Appeal.hold == hold)
         return session.exec(query).all()
 
+    def open_lift(
+        self,
+        session: Session,
+        hold_id: str,
+        by: str,
+        *,
+        words: str,
+        evidence_id: str,
+        to_release_minor: int | None = None,
+        to_refund_minor: int | None = None,
+    ) -> HoldLift:
+        """An operator prepares the end of a hold nobody decided in time, for two operators to sign.
+
+        Raises Problem `operator_needed`, `unknown_hold`, and as `lifting.open_lift`.
+        """
+        lifting.require_operator(session, by)
+        row = lifting.open_lift(
+            session,
+            self._desk,
+            self._parties,
+            self._entrusted,
+            self._hold(session, hold_id),
+            by=by,
+            words=words,
+            evidence_id=evidence_id,
+            to_release_minor=to_release_minor,
+            to_refund_minor=to_refund_minor,
+        )
+        self._tell_lift(session, row)
+        return row
+
+    def sign_lift(self, lift_id: str, by: str, signature: bytes) -> HoldLift:
+        """One operator signs; with the second signature the hold ends on the ledger. Everybody it concerns is told.
+
+        Raises Problem as `lifting.sign_lift`.
+        """
+        row = lifting.sign_lift(self._desk, self._parties, lift_id, by, signature)
+        with self._desk.session() as session:
+            self._tell_lift(session, row)
+        return row
+
+    def lift(self, session: Session, lift_id: str) -> tuple[HoldLift, Prepared | None]:
+        """One lift and, while it is open, what is signed. Raises Problem `unknown_lift`."""
+        row = lifting.lift_of(session, lift_id)
+        return row, lifting.typed(session, self._desk, self._parties, row) if row.state == "open" else None
+
+    def lifts(self, session: Session, *, hold: str | None = None) -> list[HoldLift]:
+        """Lifts, those under way first."""
+        return lifting.lifts(session, hold=hold)
+
+    def turn(self, session: Session, row: HoldLift) -> dict[str, str]:
+        """Whose turn a lift is."""
+        return lifting.turn_of(session, self._parties, row)
+
     def kind(self) -> ChangeKind:
         """The change `decide_appeal`: body `appeal`, `outcome` (upheld or rejected), `words`; two operators decide."""
         return ChangeKind("decide_appeal", self._look, self._apply)
@@ -128,6 +185,10 @@ class Holds:
     def remind(self) -> int:
         """Tell the operators of every hold and appeal whose day is over; once a day each. Returns how many are late."""
         now = self._desk.clock.now()
+        with self._desk.session() as session:
+            under_way = [row.id for row in lifting.lifts(session) if row.state == "open"]
+        for lift_id in under_way:
+            lifting.finished(self._desk, lift_id)
         with self._desk.session() as session:
             late = [(one.id, one.reason) for one in self.all(session) if one.decide_by <= now]
             late += [
@@ -191,6 +252,44 @@ class Holds:
             {"en": f"Your appeal was {said[0]}: {row.decision}", "zh-CN": f"您的申诉{said[1]}：{row.decision}"},
             row.decision_evidence_id,
         )
+        hold = next((one for one in self.all(session) if one.id == row.hold), None)
+        if row.state == "upheld" and hold is not None and hold.kind in lifting.LIFTED_BY_QUORUM:
+            lift = lifting.open_lift(
+                session,
+                self._desk,
+                self._parties,
+                self._entrusted,
+                hold,
+                by=maker,
+                words=row.decision,
+                evidence_id=row.decision_evidence_id,
+                to_release_minor=_minor(body, "to_release_minor"),
+                to_refund_minor=_minor(body, "to_refund_minor"),
+                appeal=row.id,
+                in_favour_of=row.appellant,
+            )
+            self._tell_lift(session, lift)
+
+    def _hold(self, session: Session, hold_id: str) -> Hold:
+        found = next((one for one in self.all(session) if one.id == hold_id), None)
+        if found is None:
+            raise Problem("unknown_hold", hold=hold_id[:80])
+        return found
+
+    def _tell_lift(self, session: Session, row: HoldLift) -> None:
+        """Tell whom it concerns, and the operators while something is to be signed; each step once."""
+        turn = lifting.turn_of(session, self._parties, row)
+        told = {"en": f"A hold is being ended: {row.words}", "zh-CN": f"冻结或暂停事项正在解除：{row.words}"}
+        if row.state == "done":
+            told = {"en": f"A hold has ended: {row.words}", "zh-CN": f"冻结或暂停事项已解除：{row.words}"}
+        step = f"{row.state}:{row.first_by or 'nobody'}"
+        whom = [(who, told) for who in row.parties.split(",") if who]
+        if row.state == "open":
+            whom += [
+                (who, {tongue: f"{turn[tongue]} {told[tongue]}" for tongue in told}) for who in self._operators(session)
+            ]
+        for who, words in whom:
+            self._say(session, f"lift:{row.id}:{step}:{who}"[:160], who, "hold", words, row.evidence_id)
 
     def _operators(self, session: Session) -> list[str]:
         members = session.exec(select(Member).order_by(col(Member.address))).all()
@@ -214,3 +313,8 @@ class Holds:
             trust=trust,
             received_at=self._desk.clock.now(),
         ).evidence_id
+
+
+def _minor(body: Mapping[str, Any], name: str) -> int | None:
+    value = body.get(name)
+    return None if value in (None, "") else int(str(value))
