@@ -181,6 +181,7 @@ class App:
         )
         self.financing.checks.append(self.programmes.check)
         self.financing.reservations.append(self.programmes.reserve)
+        self.financing.into_locked = self.entrusted.rules.require_proceeds
         self.policies = Policies(self.desk, self.parties)
         self.quotes = AutomaticQuotes(
             self.desk, self.parties, self.financing, self.policies, self.programmes, self._quote_signer

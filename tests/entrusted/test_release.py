@@ -76,6 +76,7 @@ def open_request(at: Installation, order: str | None = None) -> OpenRequest:
         currency=CNY,
         account="6200000000000000001",
         purpose="steel",
+        contract="HT-2026-9",
         consent="agreed",
         stages=(stage(FIRST, 20), stage(SECOND, 30)),
         attestors=(at.who(FAIRWAY), at.who(MEASURE)),

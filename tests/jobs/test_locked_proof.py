@@ -54,6 +54,7 @@ class Locked:
             currency="CNY",
             account=self.bank.locked_account,
             purpose="steel",
+            contract="HT-2026-9",
             consent="agreed",
             stages=stages,
             attestors=(at.who(FAIRWAY), at.who(MEASURE)),

@@ -6,7 +6,7 @@ import inspect
 import json
 import re
 from collections.abc import Iterator
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from datetime import date
 from typing import Any
 
@@ -102,11 +102,24 @@ def _receivable_acts(at: Installation, seen: dict[str, Seen]) -> str:
 
 def _financing_acts(at: Installation, seen: dict[str, Seen], root: str) -> None:
     app = at.app
+    proceeds = replace(
+        open_request(at),
+        beneficiary=at.who(LOTUS),
+        funds="sale_proceeds",
+        separate_consent="The proceeds may be locked for our supplier.",
+    )
+    account = int(at.submit_entrusted(app.entrusted.prepare_open(proceeds))["account"])
     with app.desk.session() as session:
         ask = app.financing.ask(session, root, 300_000_00, [at.who(HARBOUR), at.who(FARHILL)]).id
     fees = (Fee("handling", "platform", 120_00), Fee("registration", "registry", 30_00))
     quote, figures = app.financing.prepare_quote(
-        ask, at.who(HARBOUR), rate_ppm=38_500, paying_bank=at.who(CIVIC), fees=fees, recourse=True, entrusted_account=1
+        ask,
+        at.who(HARBOUR),
+        rate_ppm=38_500,
+        paying_bank=at.who(CIVIC),
+        fees=fees,
+        recourse=True,
+        entrusted_account=account,
     )
     said = quote.message
     seen["quote"] = Seen(
@@ -205,9 +218,10 @@ def test_the_sentence_has_the_figures_of_the_message_and_no_others(
 
 
 def test_recourse_and_the_way_of_the_money_are_in_the_sentence_the_seller_signs(seen: dict[str, Seen]) -> None:
-    text = seen["accept_quote"].prepared.summary
+    text, account = seen["accept_quote"].prepared.summary, seen["quote"].prepared.message["entrustedAccount"]
+    assert account > 0
     assert "With recourse" in text["en"] and "有追索权" in text["zh-CN"]
-    assert "locked account 1" in text["en"] and "受托账户 1" in text["zh-CN"]
+    assert f"locked account {account}" in text["en"] and f"受托账户 {account}" in text["zh-CN"]
 
 
 @pytest.mark.parametrize("act", COVERED.values())

@@ -156,7 +156,9 @@ SIGNED = (
             "currency": "CNY",
             "account": "6200900000000000090",
             "purpose": "Steel for order PO-7781",
+            "funds": "sale_proceeds",
             "consent": "I agree to the stages.",
+            "separate_consent": "What I sell the note for may be locked for my steel supplier.",
             "stages": [
                 {
                     "payee": shapes.ADDRESS,

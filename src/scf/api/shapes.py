@@ -221,11 +221,17 @@ class OpenBody(Shape):
     currency: str
     account: str = Field(max_length=64)
     purpose: str = Field(max_length=500)
+    funds: Literal["loan", "sale_proceeds"] = Field(
+        default="loan", description="Whose money: a loan of the payer, or what the beneficiary sold a claim for"
+    )
     consent: str = Field(max_length=2000)
+    separate_consent: str = Field(
+        default="", max_length=2000, description="The beneficiary's own text; needed to lock proceeds of a sale"
+    )
+    contract: str = Field(default="", max_length=140, description="Contract it serves, where no stage names its order")
     stages: list[StageBody] = Field(min_length=1, max_length=32)
     attestors: list[str] = Field(min_length=2, max_length=16)
     approvers: list[str] = Field(min_length=2, max_length=16)
-    funds: Literal["loan", "sale_proceeds"] = "sale_proceeds"
 
 
 class AccountBody(Shape):

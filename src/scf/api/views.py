@@ -7,7 +7,7 @@ from typing import Any
 
 from sqlmodel import Session
 
-from scf.api import reads
+from scf.api import account_facts, reads
 from scf.api.access import Caller
 from scf.api.policy import Circle, NoteSight, Sight, may_open_evidence, note_sights, receivable_sight, stage_sights
 from scf.api.shapes import amount
@@ -256,6 +256,9 @@ class Views:
             "opened_at": moment(row.opened_at),
             "locked_at": moment(row.locked_at),
             "turn": self.app.entrusted.turn(self.session, row.id),
+            "agreed": account_facts.agreed_words(self.app, self.session, row) if whole else None,
+            "urgent": account_facts.urgent_releases(self.app, self.session, row, numbers),
+            "proof": account_facts.proof(self.session, row) if whole else None,
             "attestors": [self.who(who) for who in attestors],
             "approvers": [self.who(who) for who in approvers],
             "stages": [self.stage(row, number) for number in numbers],

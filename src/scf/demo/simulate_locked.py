@@ -15,6 +15,7 @@ from scf.desk.service import Prepared
 from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
 from scf.entrusted.models import EntrustedAccount
+from scf.entrusted.ruling import SALE_PROCEEDS
 from scf.entrusted.service import OpenRequest, StagePlan
 from scf.jobs.locked_proof import day_by_day, prove_locked
 from scf.kernel.clock import today
@@ -89,7 +90,10 @@ class LockedMoney:
                     currency=CURRENCY,
                     account=number,
                     purpose=f"materials {serial}",
-                    consent=f"{seller.name} agrees that these proceeds are locked for {payee.name}.",
+                    funds=SALE_PROCEEDS,
+                    consent=f"{seller.name} agrees to the stages.",
+                    separate_consent=f"{seller.name} agrees that these proceeds are locked for {payee.name}.",
+                    contract=f"HT-{serial}",
                     stages=plans,
                     attestors=tuple(one.address for one in year.cast.attestors),
                     approvers=tuple(one.address for one in year.cast.approvers),

@@ -21,6 +21,7 @@ from scf.demo.cast import (
 from scf.demo.papers import Paper, invoice, logistics_event, net_of
 from scf.demo.papers import order as purchase
 from scf.demo.play import HOUR, Play
+from scf.entrusted.ruling import SALE_PROCEEDS
 from scf.entrusted.service import OpenRequest, StagePlan
 from scf.financing.price import Fee
 from scf.kernel.dates import day_of
@@ -169,7 +170,10 @@ class Steps:
                 currency=CNY,
                 account=self.bank.locked_account,
                 purpose="100 tonnes of steel under order PO-PC-0042",
-                consent="Pine Creek Machining agrees that these sale proceeds are locked for its steel supplier.",
+                funds=SALE_PROCEEDS,
+                consent="Pine Creek Machining agrees to the stages.",
+                separate_consent="Pine Creek Machining agrees that what it sells the note for is locked for its steel "
+                "supplier. / 松溪机加工同意将转让所得价款锁定，用于支付其钢材供应商。",
                 stages=(
                     self._stage_plan("40 tonnes arrived and inspected", "40 吨到货并检验", first, 12, "arrival"),
                     self._stage_plan(

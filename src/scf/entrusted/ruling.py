@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from sqlmodel import Session, col, select
@@ -10,10 +10,13 @@ from sqlmodel import Session, col, select
 from scf.bank.calendar import BankCalendar, ChinaCalendar
 from scf.entrusted import queries
 from scf.entrusted.models import Stage, StageRule
-from scf.entrusted.shapes import OpenRequest, StagePlan
+from scf.entrusted.stating import CONSENT_MARK, CONTRACT_MARK, words_behind
 from scf.kernel.clock import Clock, today
 from scf.kernel.dates import day_of, next_day
+from scf.kernel.money import currency as currency_of
+from scf.kernel.problems import Problem
 from scf.parties.service import Parties
+from scf.receivables.judging import hex_text
 from scf.reconciliation.facts import normalise, normalise_party
 from scf.reconciliation.four_way import Answer
 from scf.reconciliation.models import CaseRow
@@ -34,17 +37,50 @@ class EntrustedRules:
         self._clock = clock
         self._calendar = calendar or ChinaCalendar(beyond="weekdays")
 
-    def opening(self, session: Session, request: OpenRequest) -> Judgement:
-        """Payer and beneficiary agree on payees, purpose and stages."""
+    def opening(
+        self, session: Session, message: Mapping[str, Any], *, funds: str | None = None, separate: str = ""
+    ) -> Judgement:
+        """Payer and beneficiary agree on payees, purpose and stages, in words that are on file.
+
+        `funds` and `separate` are what was asked for; without them, what the signed words say. Raises Problem
+        `consent_missing` for words nobody filed, `account_funds_unknown`, or of the rule that refuses.
+        """
+        purpose, agreed = (words_behind(session, hex_text(message[name])) for name in ("purpose", "consent"))
+        if purpose is None or agreed is None:
+            raise Problem("consent_missing")
+        if funds is None:
+            funds, separate = (SALE_PROCEEDS, agreed) if agreed.startswith(CONSENT_MARK) else (LOAN, "")
+        if funds not in (LOAN, SALE_PROCEEDS):
+            raise Problem("account_funds_unknown", funds=funds[:40])
+        named = CONTRACT_MARK in purpose
+        beneficiary, stages = str(message["beneficiary"]), message["stages"]
+        uses = [(str(one["payee"]), self._order_behind(session, hex_text(one["rule"]))) for one in stages]
+        payees = [self._is_payee(session, message, funds, payee, order, named) for payee, order in uses]
         facts = {
-            "account_purpose": request.funds,
-            "separate_consent": request.consent.strip() or None,
-            "payee_is_counterparty": all(self._is_payee(session, request, stage) for stage in request.stages),
-            "use_matches": bool(request.purpose.strip()),  # the use is what both sign
-            "currency": request.currency,
-            "amount_minor": sum(stage.amount_minor for stage in request.stages),
+            "account_purpose": funds,
+            "separate_consent": separate or None,
+            "payee_is_counterparty": _all(payees),
+            "use_matches": _all([self._is_own(session, beneficiary, payee, order, named) for payee, order in uses]),
+            "currency": currency_of(int(message["currency"])).code,
+            "amount_minor": sum(int(stage["amount"]) for stage in stages),
         }
         return self._decisions.require("open_entrusted", facts)
+
+    def funds_of(self, session: Session, account_id: int) -> str:
+        """Whose money an account holds, by the consent its two sides signed."""
+        consent = words_behind(session, queries.account(session, account_id).consent) or ""
+        return SALE_PROCEEDS if consent.startswith(CONSENT_MARK) else LOAN
+
+    def require_proceeds(self, session: Session, account_id: int, seller: str) -> None:
+        """The price of a sale may be paid into this account: its seller consented to that, separately; 0 is none.
+
+        Raises Problem `proceeds_without_consent`, `unknown_entrusted_account`.
+        """
+        if not account_id:
+            return
+        row = queries.account(session, account_id)
+        if row.beneficiary != seller or self.funds_of(session, account_id) != SALE_PROCEEDS:
+            raise Problem("proceeds_without_consent", account=account_id)
 
     def releasing(
         self,
@@ -60,7 +96,7 @@ class EntrustedRules:
         """The bank is told to pay `amount_minor` of a stage out; `held_minor` of it stays back."""
         account = queries.account(session, stage.account_id)
         order = _order_of(session, stage)
-        seller = named_seller(session, order)
+        seller = named_party(session, order, CaseRow.seller)
         agreed = {"clear": True, "flag": False}.get(answer.answer) if answer is not None else True
         facts: dict[str, Any] = {
             "payee_is_counterparty": stage.payee != account.payer
@@ -92,10 +128,30 @@ class EntrustedRules:
         if decision.findings:
             self._decisions.keep(session, decision, about)
 
-    def _is_payee(self, session: Session, request: OpenRequest, stage: StagePlan) -> bool:
-        """Whether a payee may be the contract's counterparty: both sides sign it, the order's own papers agree."""
-        seller = named_seller(session, stage.order_reference)
-        return stage.payee != request.payer and (seller is None or self._is(session, stage.payee, seller))
+    def _is_payee(
+        self, session: Session, message: Mapping[str, Any], funds: str, payee: str, order: str | None, named: bool
+    ) -> bool | None:
+        """Whether a payee is the contract's counterparty: the order's own papers say so, else what both sides sign.
+
+        A borrower is not its own counterparty, a payer nobody's; without order and contract nobody knows.
+        """
+        if payee == message["payer"] or (funds == LOAN and payee == message["beneficiary"]):
+            return False
+        seller = named_party(session, order, CaseRow.seller)
+        if seller is not None:
+            return self._is(session, payee, seller)
+        return True if order or named else None
+
+    def _is_own(self, session: Session, beneficiary: str, payee: str, order: str | None, named: bool) -> bool | None:
+        """Whether what is paid for is the beneficiary's own order: its papers say so, else what both sides sign."""
+        buyer = named_party(session, order, CaseRow.buyer)
+        if buyer is not None and payee != beneficiary:
+            return self._is(session, beneficiary, buyer)
+        return True if order or named else None
+
+    def _order_behind(self, session: Session, rule: str) -> str | None:
+        found = session.get(StageRule, rule)
+        return found.order_reference if found else None
 
     def _is(self, session: Session, address: str, party: str) -> bool:
         organisation = self._parties.organisation_of(session, address)
@@ -117,13 +173,22 @@ class EntrustedRules:
         return waited
 
 
-def named_seller(session: Session, order_reference: str | None) -> str | None:
-    """Whom the papers of an order name as its seller, for comparing; None where no order or no paper says."""
+def named_party(session: Session, order_reference: str | None, side: Any) -> str | None:
+    """Whom the papers of an order name as its seller or buyer (a column of `CaseRow`), for comparing.
+
+    None where no order or no paper says, or where they do not agree.
+    """
     norm = normalise(order_reference or "")
     if norm is None:
         return None
-    sellers = session.exec(select(CaseRow.seller).where(CaseRow.norm == norm, col(CaseRow.seller).is_not(None))).all()
-    return sellers[0] if len(set(sellers)) == 1 else None
+    found = session.exec(select(side).where(CaseRow.norm == norm, col(side).is_not(None))).all()
+    return found[0] if len(set(found)) == 1 else None
+
+
+def _all(found: Sequence[bool | None]) -> bool | None:
+    if False in found:
+        return False
+    return None if None in found else True
 
 
 def _order_of(session: Session, stage: Stage) -> str | None:

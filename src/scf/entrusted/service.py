@@ -18,8 +18,9 @@ from scf.entrusted import queries
 from scf.entrusted.acts import ACTS
 from scf.entrusted.agreement import ask, require
 from scf.entrusted.models import PayeeAccount, StageRule, StatedWords
-from scf.entrusted.ruling import EntrustedRules
+from scf.entrusted.ruling import SALE_PROCEEDS, EntrustedRules
 from scf.entrusted.shapes import OpenRequest, StagePlan, StageView
+from scf.entrusted.stating import CONSENT_MARK, CONTRACT_MARK, state_words, text_hash
 from scf.entrusted.turns import missing_words, turn_words
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
@@ -60,24 +61,27 @@ class EntrustedAccounts:
             raise Problem("stages_without_value")
         if not request.consent.strip() or not request.purpose.strip():
             raise Problem("consent_missing")
+        purpose = request.purpose + (f"{CONTRACT_MARK}{request.contract.strip()}" if request.contract.strip() else "")
+        separate = request.separate_consent.strip() if request.funds == SALE_PROCEEDS else ""
+        consent = ("separate consent", CONSENT_MARK + separate) if separate else ("consent", request.consent)
         with self._desk.session() as session:
             for who in (request.payer, request.beneficiary, request.bank, *request.attestors, *request.approvers):
                 self._parties.member(session, who)
-            decision = self.rules.opening(session, request)
             message = {
                 "payer": request.payer,
                 "beneficiary": request.beneficiary,
                 "bank": request.bank,
                 "currency": currency_of(request.currency).numeric,
                 "account": self._commit_account(session, request.payer, "locked account", request.account),
-                "purpose": self.state_words(session, request.purpose, "purpose", request.payer),
-                "consent": self.state_words(session, request.consent, "consent", request.beneficiary),
+                "purpose": self.state_words(session, purpose, "purpose", request.payer),
+                "consent": self.state_words(session, consent[1], consent[0], request.beneficiary),
                 "stages": [self._stage_message(session, stage) for stage in request.stages],
                 "attestors": list(request.attestors),
                 "approvers": list(request.approvers),
                 "salt": "0x" + secrets.token_hex(32),
                 "deadline": self._deadline(),
             }
+            decision = self.rules.opening(session, message, funds=request.funds, separate=separate)
             self.rules.keep(session, decision, f"opening {message['salt']}")
             payer, beneficiary = (self._parties.name_of(session, who) for who in (request.payer, request.beneficiary))
         total = format_money(sum(stage.amount_minor for stage in request.stages), request.currency)
@@ -155,7 +159,7 @@ class EntrustedAccounts:
                 "stage": number,
                 "approver": approver,
                 "upTo": up_to_minor,
-                "decision": _text_hash(decision),
+                "decision": text_hash(decision),
                 "deadline": self._deadline(),
             },
             (approver,),
@@ -222,6 +226,8 @@ class EntrustedAccounts:
 
         def build() -> Any:
             with self._desk.session() as session:
+                if act == "open":
+                    self.rules.opening(session, message)
                 if act == "attest":
                     self._independent(session, hex_text(message["evidence"]).removeprefix("0x"))
                 if act in ("dispute", "resolve") and session.get(StatedWords, hex_text(message["reason"])) is None:
@@ -322,24 +328,8 @@ class EntrustedAccounts:
         require(self.agreement(session, account_id, number, up_to_minor), rule.order_reference if rule else None)
 
     def state_words(self, session: Session, words: str, kind: str, by: str) -> str:
-        """File what somebody says and return the hash it signs. Raises Problem `dispute_without_words` for nothing."""
-        said = words.strip()
-        if not said and kind == "dispute":
-            raise Problem("dispute_without_words")
-        hashed = _text_hash(words)
-        if said and session.get(StatedWords, hashed) is None:
-            kept = evidence_log.record(
-                session,
-                words.encode(),
-                kind=kind,
-                source=f"{kind} words",
-                sender=by,
-                trust=Trust.T2,
-                received_at=self._desk.clock.now(),
-            )
-            session.add(StatedWords(hash=hashed, words=words, evidence_id=kept.evidence_id))
-            session.flush()
-        return hashed
+        """File words and return the hash that is signed; see `stating.state_words`."""
+        return state_words(session, words, kind, by, now=self._desk.clock.now())
 
     def _independent(self, session: Session, evidence_id: str) -> None:
         entries = evidence_log.records_of(session, evidence_id)
@@ -409,10 +399,6 @@ class EntrustedAccounts:
 
     def _deadline(self) -> int:
         return self._desk.clock.now() + SIGNATURE_VALID_SECONDS
-
-
-def _text_hash(text: str) -> str:
-    return "0x" + keccak(text.encode()).hex()
 
 
 def _reply(done: Done) -> Mapping[str, Any]:

@@ -23,7 +23,8 @@ class StagePlan:
 class OpenRequest:
     """What payer and beneficiary agree on before money is locked. `account` is the locked bank account's number.
 
-    `funds` says whose money it is: `sale_proceeds` (the beneficiary's, which consents apart) or a `loan`.
+    `funds` says whose money it is: a `loan`, or `sale_proceeds`, which the beneficiary has to agree to lock in a text
+    of its own (`separate_consent`). `contract` names what the purpose serves, where no stage names its order.
     """
 
     payer: str
@@ -36,7 +37,9 @@ class OpenRequest:
     stages: tuple[StagePlan, ...]
     attestors: tuple[str, ...]
     approvers: tuple[str, ...]
-    funds: str = "sale_proceeds"
+    funds: str = "loan"
+    separate_consent: str = ""
+    contract: str = ""
 
 
 @dataclass(frozen=True, slots=True)

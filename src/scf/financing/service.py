@@ -6,7 +6,7 @@ The only door to this room. The figures shown are the figures signed and charged
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict
 from datetime import date
 from typing import Any
@@ -57,6 +57,7 @@ class FinancingDesk:
         self.funding = FundingTerms(desk.clock, rulebook, ruleset)
         self.checks: list[Check] = []
         self.reservations: list[Check] = []
+        self.into_locked: Callable[[Session, int, str], None] = lambda session, account, seller: None
 
     # Ask and quote ---------------------------------------------------------------------------------------------------
 
@@ -138,6 +139,7 @@ class FinancingDesk:
             note = receivable_queries.note(session, ask.note_id)
             receivable = receivable_queries.receivable(session, note.receivable_id)
             seller = self._parties.name_of(session, ask.asker)
+            self.into_locked(session, entrusted_account, ask.asker)
             self._rules.quoting(session, note, receivable, ask, fees=fees, recourse=recourse)
         figures = price(
             ask.amount_minor,
@@ -295,6 +297,8 @@ class FinancingDesk:
 
         def reserve(session: Session) -> None:
             offer = self._offer(session, str(message["quoteHash"]))
+            locked = int(json.loads(offer.message)["entrustedAccount"])
+            self.into_locked(session, locked, self._ask(session, offer.ask_id).asker)
             held = {"quoteHash": offer.quote_hash, "currency": json.loads(offer.price)["currency"]}
             for hold in self.reservations:
                 hold(session, "finance", {**json.loads(offer.message), **held})
