@@ -26,6 +26,7 @@ from scf.kernel.clock import Clock
 from scf.kernel.identifiers import reference_of
 from scf.kernel.money import currency as currency_of
 from scf.kernel.problems import Problem
+from scf.standards import signatures
 from scf.standards.detect import detect
 from scf.standards.records import DocumentKind
 from scf.store import evidence
@@ -405,6 +406,7 @@ def _import_file(
         trust=Trust.T3,
         received_at=now,
         name=file.name,
+        signature=signatures.embedded(file.raw),
     )
     if session.get(BankFileRow, (kept.evidence_id, bank)) is not None:
         return [], [], None

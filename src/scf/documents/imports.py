@@ -30,7 +30,7 @@ from scf.documents.views import UNDO_SECONDS, ImportView, RowPage
 from scf.kernel.dates import from_unix
 from scf.kernel.problems import Problem
 from scf.reconciliation import service as reconciliation
-from scf.standards import csvguess
+from scf.standards import csvguess, signatures
 from scf.standards.csvmapping import TableMapping, load_mapping
 from scf.standards.detect import detect
 from scf.standards.reading import Document
@@ -268,6 +268,7 @@ class Imports:
             trust=Trust(run.trust),
             received_at=now,
             name=run.name,
+            signature=signatures.embedded(raw),
         )
         clock = self._desk.clock
         taken = reconciliation.take(session, found.facts, clock=clock, told=told) if found.facts else None

@@ -10,6 +10,7 @@ from scf.kernel.sentences import sentence
 from scf.reconciliation import convert
 from scf.reconciliation.convert import Origin
 from scf.reconciliation.facts import Fact
+from scf.standards import signatures
 from scf.standards.csvmap import Row, TableMapping
 from scf.standards.reading import Document, Record, read
 from scf.standards.records import (
@@ -32,6 +33,7 @@ def read_document(raw: bytes, name: str, mapping: TableMapping | None) -> Docume
     Raises Problem of its reader, or `document_not_importable`.
     """
     document = read(raw, name, mapping)
+    document = replace(document, notices=(*document.notices, *signatures.notices(raw)))
     is_table = document.preview is not None
     if not is_table and not (document.records and all(isinstance(record, IMPORTABLE) for record in document.records)):
         raise Problem("document_not_importable", name=name, kind=document.kind.value)
