@@ -68,9 +68,9 @@ def carries_money(element: etree._Element) -> bool:
         return len(parent.findall("{*}TxDtls")) > 1
     if name == "ApplicableTradeTax" and etree.QName(parent).localname != "ApplicableHeaderTradeSettlement":
         return False
-    amounts = [item.text or "0" for item in element.iter("{*}*") if "Amount" in str(item.tag) or "Amt" in str(item.tag)]
+    amounts = [item.text or "" for item in element.iter("{*}*") if "Amount" in str(item.tag) or "Amt" in str(item.tag)]
     # EN 16931 lets the bases of the tax rows differ from the net total by less than one unit of the currency each.
-    return any(abs(float(amount)) >= 1 for amount in amounts)
+    return any(abs(float(amount)) >= 1 for amount in amounts if amount.strip())
 
 
 def has_control(document: reading.Document, raw: bytes) -> bool:

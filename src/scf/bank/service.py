@@ -26,8 +26,7 @@ from scf.kernel.clock import Clock
 from scf.kernel.identifiers import reference_of
 from scf.kernel.money import currency as currency_of
 from scf.kernel.problems import Problem
-from scf.standards import signatures
-from scf.standards.detect import detect
+from scf.standards import detect, signatures
 from scf.standards.records import DocumentKind
 from scf.store import evidence
 from scf.store.evidence import Trust
@@ -394,20 +393,12 @@ def _import_file(
     session: Session, bank: str, file: BankFile, now: int, react: Reaction | None
 ) -> tuple[list[BankLine], list[str], str | None]:
     try:
-        kind = detect(file.raw, file.name).value
+        kind = detect.detect(file.raw, file.name).value
     except Problem:
         kind = "unreadable"
-    kept = evidence.record(
-        session,
-        file.raw,
-        kind=kind,
-        source=bank_source(bank),
-        sender=bank,
-        trust=Trust.T3,
-        received_at=now,
-        name=file.name,
-        signature=signatures.embedded(file.raw),
-    )
+    signed = signatures.embedded(file.raw)
+    about = {"kind": kind, "source": bank_source(bank), "sender": bank, "name": file.name}
+    kept = evidence.record(session, file.raw, **about, trust=Trust.T3, received_at=now, signature=signed)
     if session.get(BankFileRow, (kept.evidence_id, bank)) is not None:
         return [], [], None
     row = BankFileRow(evidence_id=kept.evidence_id, bank=bank, name=file.name[-255:], kind=kind, received_at=now)

@@ -74,8 +74,10 @@ def _check_breakdown(totals: Totals) -> None:
         expected = round_half_up(Fraction(row.base_minor) * Fraction(row.rate_percent or 0) / 100)
         if abs(row.tax_minor - expected) >= unit:
             raise _contradiction(totals, "BR-CO-17", place, row.tax_minor, expected)
+    if not totals.breakdown and totals.line_nets and totals.minor("net"):
+        raise _contradiction(totals, "BR-CO-18", totals.where, totals.minor("net"), 0)
     bases = sum(row.base_minor for row, _ in totals.breakdown)
-    if totals.breakdown and abs(bases - totals.minor("net")) >= unit * len(totals.breakdown):
+    if totals.breakdown and abs(bases - totals.minor("net")) >= unit:
         raise _contradiction(totals, "BG-23", totals.breakdown[0][1], bases, totals.minor("net"))
 
 
