@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from datetime import date
 
 from sqlmodel import Session, col, select
 
@@ -17,6 +18,7 @@ from scf.parties.service import Parties
 from scf.receivables.models import Dossier, Note, NoteHold, Receivable
 from scf.reconciliation import service as reconciliation
 from scf.reconciliation.facts import date_of
+from scf.risk.models import ListEntry
 
 REVIEW_FROZEN_SECONDS = 30 * 86_400
 """A freeze whose order names no end is looked at again after this long."""
@@ -53,6 +55,7 @@ def holds(session: Session, parties: Parties, now: int) -> list[Hold]:
         *_halted(session, parties, now),
         *_exceptions(session),
         *_urgent(session, now),
+        *_listed(session),
     ]
     return sorted(found, key=lambda one: (one.decide_by, one.id))
 
@@ -205,6 +208,26 @@ def _urgent(session: Session, now: int) -> Iterator[Hold]:
             parties=frozenset({account.payer, account.beneficiary}),
             amount_minor=one.amount_minor,
             currency=account.currency,
+        )
+
+
+def _listed(session: Session) -> Iterator[Hold]:
+    """Firms on the blacklist; the entry's own words are its reason. Balances are never held."""
+    query = select(ListEntry).where(col(ListEntry.state).in_(("in_force", "ending"))).order_by(col(ListEntry.id))
+    for row in session.exec(query):
+        members = session.exec(select(Member.address).where(Member.organisation_id == row.organisation_id)).all()
+        yield Hold(
+            id=f"standing:{row.id}",
+            kind="standing",
+            reason={
+                "en": f"On the blacklist by {row.authority}, no new acts: {row.reason}",
+                "zh-CN": f"依 {row.authority} 列入黑名单，暂停新操作：{row.reason}",
+            },
+            owner=_OPERATORS,
+            since=row.agreed_at or row.proposed_at,
+            decide_by=to_unix(next_day(date.fromisoformat(row.until))),
+            parties=frozenset(members),
+            evidence_id=row.evidence_id,
         )
 
 

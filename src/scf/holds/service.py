@@ -75,10 +75,13 @@ class Holds:
     def appeal(self, session: Session, hold_id: str, by: str, words: str) -> Appeal:
         """Somebody a hold concerns disagrees with it; its open appeal is given back when it asks again.
 
-        Raises Problem `unknown_hold` where there is none that concerns it, `reason_missing`.
+        Raises Problem `unknown_hold` where there is none that concerns it, `reason_missing`, `appeal_elsewhere` for an
+        entry of the blacklist, whose appeal is on the firm's own standing page.
         """
         said = require_reason(words)
         hold = next((one for one in self.all(session) if one.id == hold_id and by in one.parties), None)
+        if hold is not None and hold.kind == "standing":
+            raise Problem("appeal_elsewhere")
         if hold is None:
             raise Problem("unknown_hold", hold=hold_id[:80])
         known = session.exec(

@@ -14,6 +14,7 @@ from scf.web import (
     views_financier,
     views_guarantees,
     views_health,
+    views_holds,
     views_lists,
     views_payables,
 )
@@ -29,6 +30,7 @@ for _desk in (
     views_lists,
     views_guarantees,
     views_health,
+    views_holds,
     views_auditor,
     views_confirmations,
 ):
