@@ -12,13 +12,16 @@ from scf.kernel.dates import next_day
 from scf.store.evidence import Trust
 
 
-def fill(demo: Installation, count: int = 6, *, tag: str = "") -> list[str]:
+def fill(demo: Installation, count: int = 6, *, tag: str = "", more_minor: int = 0) -> list[str]:
     """Deliveries to the core enterprise with invoices it has not confirmed, the last one without its delivery."""
     day = today(demo.app.clock)
     numbers = []
     for place in range(count):
         seller, number = (LOTUS, PINE)[place % 2], f"INV-DESK{tag}-{place:03d}"
-        order, gross = f"PO-DESK{tag}-{place:03d}", 1_130_00 * (place + 1) + 565_00 * len(tag) * (tag == "N")
+        order, gross = (
+            f"PO-DESK{tag}-{place:03d}",
+            1_130_00 * (place + 1) + 565_00 * len(tag) * (tag == "N") + more_minor,
+        )
         since = next_day(day, -(place % 10) * 3)
         papers = [
             (purchase(order, CORE, seller, "Parts", net_of(gross), 1, since), CORE, Trust.T2),
