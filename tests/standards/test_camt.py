@@ -15,7 +15,7 @@ from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.parsers.config import ParserConfig
 
 from scf.kernel.problems import Problem
-from scf.standards import camt
+from scf.standards import camt, tree
 from scf.standards.records import Entry, Identifier, Party, Statement
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
@@ -347,3 +347,23 @@ def test_another_message_is_refused() -> None:
     with pytest.raises(Problem) as caught:
         camt.read(b'<Document xmlns="urn:iso:std:iso:20022:tech:xsd:camt.060.001.05"><AcctRptgReq/></Document>')
     assert caught.value.code == "document_not_this_kind"
+
+
+def test_a_large_statement_is_placed_only_where_something_is_told(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Naming the place of an element walks over all its brothers: done for each entry, a large file never ends."""
+    asked: list[str] = []
+    real = tree.place
+
+    def counted(element: object, below: str = "") -> str:
+        asked.append(below)
+        return real(element, below)  # type: ignore[arg-type]
+
+    monkeypatch.setattr(tree, "place", counted)
+    details = "<NtryDtls>" + tx("1.00", "A") + "</NtryDtls>"
+    (read,) = camt.read(stmt(ntry("1.00", details=details) * 400))
+    assert len(read.entries) == 400
+    assert len(asked) < 20
+    asked.clear()
+    (rounded,) = camt.read(stmt(ntry("1.001") * 400))
+    assert len(rounded.notices) == 400
+    assert len(asked) < 220

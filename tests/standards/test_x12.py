@@ -119,3 +119,28 @@ def test_a_file_cut_short_is_refused_wherever_it_is_cut() -> None:
     for end in range(0, len(text) - 1, 7):
         with pytest.raises(Problem):
             x12.read(text[:end].encode())
+
+
+def test_several_interchanges_in_one_file_are_read_each_with_its_own_separators() -> None:
+    one = interchange(ORDER)
+    other = one.replace("*", "|")
+    assert len(x12.read((one + "\r\n" + other + "\n").encode())) == 2 * len(x12.read(one.encode()))
+    with pytest.raises(Problem) as caught:
+        x12.read((one + other[: len(other) // 2]).encode())
+    assert caught.value.code in ("x12_envelope_wrong", "x12_header_wrong")
+    with pytest.raises(Problem) as caught:
+        x12.read((one + "XYZ*1~").encode())
+    assert caught.value.code == "x12_envelope_wrong"
+
+
+def test_a_hash_total_that_the_quantities_do_not_give_is_told() -> None:
+    quantities = sum(
+        (line.quantity or Decimal(0) for line in x12.read(interchange(ORDER).encode())[0].lines), Decimal(0)
+    )
+    assert "CTT*" in ORDER
+    start = ORDER.index("CTT*")
+    end = ORDER.index("~", start)
+    count = ORDER[start:end].split("*")[1]
+    for total, codes in ((quantities, []), (quantities + 1, ["x12_hash_differs"])):
+        (read,) = x12.read(interchange(ORDER[:start] + f"CTT*{count}*{total}" + ORDER[end:]).encode())
+        assert [notice.code for notice in read.notices] == codes

@@ -26,6 +26,8 @@ __all__ = ["read", "write_053", "write_054"]
 
 _MESSAGES = {"BkToCstmrAcctRpt": "camt.052", "BkToCstmrStmt": "camt.053", "BkToCstmrDbtCdtNtfctn": "camt.054"}
 _RECORD = {"camt.052": "Rpt", "camt.053": "Stmt", "camt.054": "Ntfctn"}
+_PLACED = 200
+"""So many notices name the whole path; those after them the line, which a large file tells faster."""
 _STATUSES = ("BOOK", "PDNG", "INFO", "FUTR")
 
 
@@ -56,7 +58,9 @@ class _Reading:
     held: list[camt_checks.Held] = field(default_factory=list)
 
     def notice(self, code: str, element: etree._Element, **facts: object) -> None:
-        self.notices.append(Notice(code, tree.place(element), tuple((k, quote(str(v))) for k, v in facts.items())))
+        is_short = len(self.notices) < _PLACED
+        place = tree.place(element) if is_short else f"{element.tag} (line {element.sourceline})"
+        self.notices.append(Notice(code, place, tuple((k, quote(str(v))) for k, v in facts.items())))
 
 
 def _statement(
@@ -152,7 +156,7 @@ def _day(element: etree._Element | None) -> date | None:
 
 def _amount(element: etree._Element, reading: _Reading) -> tuple[Decimal, int, str]:
     """Exact value, minor units (half up; ISO allows five decimals, a currency may have two) and currency."""
-    code = tree.known_currency(element.get("Ccy"), tree.place(element))
+    code = tree.known_currency(element.get("Ccy"), element)
     exact = tree.number(element)
     if exact < 0:
         raise refusal("document_number_wrong", tree.place(element), text=element.text or "")

@@ -212,7 +212,7 @@ def _line(element: etree._Element, code: str, notices: list[Notice]) -> Line:
         ),
     )
     allowances, charges = _allowances(settlement, code)
-    notice = totals.line_notice(line, sum(allowances), sum(charges), code, tree.place(element))
+    notice = totals.line_notice(line, sum(allowances), sum(charges), code, lambda: tree.place(element))
     if notice is not None:
         notices.append(notice)
     return line

@@ -17,6 +17,8 @@ _WRAPPERS = ("extension", "baseExtension")
 _EPC_LISTS = ("epcList", "childEPCs", "inputEPCList", "outputEPCList")
 _QUANTITY_LISTS = ("quantityList", "childQuantityList", "inputQuantityList", "outputQuantityList")
 _PAIRS = {"bizTransactionList": "bizTransaction", "sourceList": "source", "destinationList": "destination"}
+_PLACED = 200
+"""So many events are placed by their whole path; those after them by number, which a large file tells faster."""
 _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,20})?")
 
@@ -27,13 +29,15 @@ def events(root: etree._Element) -> Iterator[tuple[str, dict[str, Any], dict[str
     if found is None:
         raise refusal("document_element_missing", tree.place(root, "EPCISBody/EventList"), element="EventList")
     ignored = {str(name.tag) for item in root if etree.QName(item).localname == "ignoreFields" for name in item}
-    for element in _unwrapped(found):
+    for index, element in enumerate(_unwrapped(found)):
         if element.tag not in EVENT_TYPES:
             raise refusal("document_element_unknown", tree.place(element), element=etree.QName(element).localname)
         prefixes: dict[str, str] = {}
         for child in [item for item in _unwrapped(element) if str(item.tag) in ignored and item.tag[0] == "{"]:
             child.getparent().remove(child)  # type: ignore[union-attr]
-        yield tree.place(element), _event(element, prefixes), prefixes
+        is_short = index < _PLACED
+        place = tree.place(element) if is_short else f"event {index + 1}, {element.tag} (line {element.sourceline})"
+        yield place, _event(element, prefixes), prefixes
 
 
 def _unwrapped(element: etree._Element) -> Iterator[etree._Element]:

@@ -6,7 +6,7 @@ rate may differ from base x rate by less than one currency unit. Source: EN 1693
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from decimal import Decimal
 from fractions import Fraction
@@ -91,7 +91,9 @@ def _contradiction(totals: Totals, rule: str, place: str, stated: int, found: in
     )
 
 
-def line_notice(line: Line, allowances_minor: int, charges_minor: int, code: str, place: str) -> Notice | None:
+def line_notice(
+    line: Line, allowances_minor: int, charges_minor: int, code: str, place: Callable[[], str]
+) -> Notice | None:
     """A notice where quantity x price is not the line's net amount within 0.02 (PEPPOL-EN16931-R120), else None."""
     if line.quantity is None or line.price is None or line.net_minor is None or not line.price_base_quantity:
         return None
@@ -100,7 +102,7 @@ def line_notice(line: Line, allowances_minor: int, charges_minor: int, code: str
     if abs(exact + charges_minor - allowances_minor - line.net_minor) <= 2 * max(scale // 100, 1):
         return None
     found = format_plain(round_half_up(exact), code)
-    return Notice("invoice_line_differs", place, (("found", found), ("stated", format_plain(line.net_minor, code))))
+    return Notice("invoice_line_differs", place(), (("found", found), ("stated", format_plain(line.net_minor, code))))
 
 
 def line_net(quantity: Decimal, price: Decimal, code: str) -> int:

@@ -149,7 +149,7 @@ def _transfer(
     equivalent = item.find("Amt/EqvtAmt")
     amount = tree.need(item, "Amt/InstdAmt" if equivalent is None else "Amt/EqvtAmt/Amt")
     transfer = None if equivalent is None else tree.need(equivalent, "CcyOfTrf")
-    code = tree.known_currency(amount.get("Ccy"), tree.place(amount))
+    code = tree.known_currency(amount.get("Ccy"), amount)
     minor = tree.money(amount, code)
     if minor <= 0:
         raise refusal("payment_amount_not_positive", tree.place(amount), text=amount.text or "")
@@ -172,9 +172,7 @@ def _transfer(
         uetr=tree.text(item, "PmtId/UETR"),
         purpose=tree.text(item, "Purp/Cd", "Purp/Prtry"),
         payment_information_id=tree.need_text(payment, "PmtInfId"),
-        transfer_currency=(
-            None if transfer is None else tree.known_currency(tree.text_of(transfer), tree.place(transfer))
-        ),
+        transfer_currency=(None if transfer is None else tree.known_currency(tree.text_of(transfer), transfer)),
     )
     return instruction, tree.number(amount)
 

@@ -24,7 +24,10 @@ _NAMESPACE = re.compile(r"\{[^}]*\}")
 
 
 def place(element: etree._Element, below: str = "") -> str:
-    """Where `element` stands: its path without namespaces, and its line."""
+    """Where `element` stands: its path without namespaces, and its line.
+
+    It costs a walk over the element's brothers, so of a large document only for what is to be told.
+    """
     path = _NAMESPACE.sub("", element.getroottree().getelementpath(element))
     root = etree.QName(element.getroottree().getroot()).localname
     full = root if path == "." else f"{root}/{path}"
@@ -63,12 +66,13 @@ def money(element: etree._Element, code: str) -> int:
         raise refusal("document_amount_too_large", place(element), text=str(exact)) from problem
 
 
-def known_currency(code: str | None, where: str) -> str:
+def known_currency(code: str | None, where: str | etree._Element) -> str:
     """An ISO 4217 code this installation knows. Raises Problem `document_currency_unknown`."""
     try:
         return currency(code or "").code
     except Problem as problem:
-        raise refusal("document_currency_unknown", where, currency=code or "") from problem
+        told = where if isinstance(where, str) else place(where)
+        raise refusal("document_currency_unknown", told, currency=code or "") from problem
 
 
 def day(element: etree._Element) -> date:

@@ -126,7 +126,7 @@ def _line(element: etree._Element, code: str, is_note: bool, notices: list[Notic
         despatch_reference=tree.text(element, "DespatchLineReference/DocumentReference/ID"),
     )
     allowances, charges = _allowances(element, code)
-    notice = totals.line_notice(line, sum(allowances), sum(charges), code, tree.place(element))
+    notice = totals.line_notice(line, sum(allowances), sum(charges), code, lambda: tree.place(element))
     if notice is not None:
         notices.append(notice)
     return line

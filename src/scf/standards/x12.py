@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import replace
 from datetime import date
 from decimal import Decimal
@@ -140,7 +140,17 @@ def _total_notices(segments: Sequence[Segment], lines: Sequence[Line]) -> tuple[
             if stated is not None and abs(stated - total) >= Decimal("0.01") * len(lines):
                 facts = (("stated", str(stated)), ("found", str(total)))
                 notices.append(Notice("x12_total_differs", segment.place, facts))
-    return tuple(notices)
+    return (*notices, *_hash_notices(segments, lines))
+
+
+def _hash_notices(segments: Sequence[Segment], lines: Sequence[Line]) -> Iterator[Notice]:
+    """A notice where the hash total (CTT02) is not the sum of the quantities; partners may also hash something else."""
+    total = sum((line.quantity or Decimal(0) for line in lines), Decimal(0))
+    for segment in segments:
+        stated = segment.number_at(2) if segment.tag == "CTT" else None
+        if stated is not None and stated != total:
+            facts = (("stated", str(stated)), ("found", str(total)))
+            yield Notice("x12_hash_differs", segment.place, facts)
 
 
 def _item_id(segment: Segment, first: int) -> str | None:
@@ -200,7 +210,7 @@ def _ship_notice(found: TransactionSet) -> DespatchAdvice:
             value for item in segments if item.tag == "REF" and item.get(1) in ("BM", "CN") and (value := item.get(2))
         ),
         syntax="X12",
-        notices=_strangers(segments),
+        notices=(*_strangers(segments), *_hash_notices(segments, lines)),
     )
 
 
@@ -225,6 +235,8 @@ def _shipped(segments: Sequence[Segment]) -> tuple[list[Line], tuple[str, ...], 
             if level in parent_of:
                 raise refusal("document_element_repeated", segment.place, element=f"HL {level}")
             parent_of[level] = segment.get(2) or ""
+            if parent_of[level] and parent_of[level] not in parent_of:
+                raise refusal("document_value_wrong", f"{segment.place}02", text=parent_of[level], expected="HL above")
         elif segment.tag == "PRF":
             order_of[level] = segment.need(1)
         elif segment.tag == "LIN":

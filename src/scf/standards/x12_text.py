@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from dataclasses import dataclass
 from datetime import date, datetime
 from decimal import Decimal, InvalidOperation
-from re import fullmatch
+from re import escape, fullmatch, search
 
 from scf.standards.refusals import refusal
 
@@ -77,15 +77,24 @@ class TransactionSet:
 
 
 def read_sets(raw: bytes) -> list[TransactionSet]:
-    """The transaction sets of an interchange.
+    """The transaction sets of a file: of one interchange, or of several one after another, each with its separators.
 
     Raises Problem `document_empty`, `document_too_large`, `document_encoding_unreadable`, `x12_header_wrong`,
     `x12_envelope_wrong`, `x12_count_differs`.
     """
-    segments = list(_segments(raw))
+    found: list[TransactionSet] = []
+    before = 0
+    for text in _interchanges(raw):
+        segments = list(_segments(text, before))
+        before += len(segments)
+        _interchange(segments, found)
+    return found
+
+
+def _interchange(segments: list[Segment], found: list[TransactionSet]) -> None:
+    """One ISA…IEA: its transaction sets are added to `found`."""
     header = segments[0]
     sender, receiver = (header.get(5) or "", header.get(6) or ""), (header.get(7) or "", header.get(8) or "")
-    found: list[TransactionSet] = []
     at = 1
     groups = 0
     while at < len(segments) and segments[at].tag == "GS":
@@ -96,10 +105,10 @@ def read_sets(raw: bytes) -> list[TransactionSet]:
         raise refusal("x12_envelope_wrong", where.place, expected="GS, IEA", found=where.tag)
     _same(segments[at], 1, str(groups), is_count=True)
     _same(segments[at], 2, header.get(13) or "")
-    return found
 
 
-def _segments(raw: bytes) -> Iterator[Segment]:
+def _interchanges(raw: bytes) -> Iterator[str]:
+    """The interchanges of a file, each as its text."""
     if len(raw) > MAX_BYTES:
         raise refusal("document_too_large", "document", limit_mib=MAX_BYTES // 2**20)
     try:
@@ -108,6 +117,21 @@ def _segments(raw: bytes) -> Iterator[Segment]:
         text = raw.decode("latin-1").lstrip()
     if not text:
         raise refusal("document_empty", "document")
+    while text:
+        separator, terminator = _separators(text)
+        end = search(
+            rf"{escape(terminator)}\s*IEA{escape(separator)}[^{escape(terminator)}]*{escape(terminator)}", text
+        )
+        following = "" if end is None else text[end.end() :].lstrip()
+        if end is None or not following.startswith("ISA"):
+            yield text
+            return
+        yield text[: end.end()]
+        text = following
+
+
+def _separators(text: str) -> tuple[str, str]:
+    """Element separator and segment terminator, as the header gives them. Raises Problem `x12_header_wrong`."""
     separator = text[3:4]
     header = text[:200].split(separator, 16) if separator and not separator.isalnum() else []
     if not text.startswith("ISA") or len(header) < 17 or len(header[16]) < 2:
@@ -115,12 +139,20 @@ def _segments(raw: bytes) -> Iterator[Segment]:
     terminator = header[16][1]
     if terminator.isalnum() or terminator in (separator, " "):
         raise refusal("x12_header_wrong", "segment 1 ISA")
+    return separator, terminator
+
+
+def _segments(text: str, before: int) -> Iterator[Segment]:
+    """Segments of one interchange, numbered on from those `before` it."""
+    separator, terminator = _separators(text)
     parts = text.split(terminator)
     if len(parts) > MAX_SEGMENTS:
         raise refusal("document_too_large", "document", limit_mib=MAX_BYTES // 2**20)
     if parts[-1].strip():
-        raise refusal("x12_envelope_wrong", f"segment {len(parts)}", expected="terminator", found=parts[-1][:20])
-    for number, part in enumerate((part for part in parts if part.strip()), start=1):
+        raise refusal(
+            "x12_envelope_wrong", f"segment {before + len(parts)}", expected="terminator", found=parts[-1][:20]
+        )
+    for number, part in enumerate((part for part in parts if part.strip()), start=before + 1):
         tag, *elements = part.strip("\r\n").lstrip().split(separator)
         if not fullmatch(r"[A-Z][A-Z0-9]{1,2}", tag):
             raise refusal("x12_envelope_wrong", f"segment {number}", expected="segment", found=tag)
