@@ -3,8 +3,8 @@
     python scripts/record_voice.py           make what is missing, drop what nobody says any more
     python scripts/record_voice.py --check   exit 1 when a clause has no recording of exactly its text
 
-A recording is named by the digest of its text, so that a changed sentence can never be read out with old words. Names
-and amounts are not spoken: they are on the screen.
+A recording is named by the digest of its text, so that a changed sentence can never be read out with old words. Figures
+are put together from single words in `voice/words`; names are not spoken: they are on the screen.
 """
 
 from __future__ import annotations
@@ -15,6 +15,7 @@ import sys
 import tempfile
 from pathlib import Path
 
+from scf.web import spoken
 from scf.web.voice import FOLDER, MANIFEST, spoken_texts, text_digest
 
 VOICES = {"zh-CN": ("cmn", "155"), "en": ("en-gb", "150")}
@@ -38,11 +39,19 @@ def main() -> int:
     wanted = {(language, text_digest(text)): text for language, text in spoken_texts()}
     names = {f"{language}-{digest[:16]}.ogg" for language, digest in wanted}
     present = {path.name for path in FOLDER.glob("*.ogg")} if FOLDER.is_dir() else set()
+    words = {spoken.clip_name(text, language): (language, text) for language, text in spoken.vocabulary()}
+    there = {path.name for path in spoken.FOLDER.glob("*.ogg")} if spoken.FOLDER.is_dir() else set()
     if "--check" in sys.argv:
+        names, present = names | words.keys(), present | there
         for name in sorted(names ^ present):
             print("missing" if name in names else "not said any more", name)
         return int(names != present)
-    FOLDER.mkdir(parents=True, exist_ok=True)
+    spoken.FOLDER.mkdir(parents=True, exist_ok=True)
+    for name in there - words.keys():
+        (spoken.FOLDER / name).unlink()
+    for name in words.keys() - there:
+        language, text = words[name]
+        record(text, language, spoken.FOLDER / name)
     for name in present - names:
         (FOLDER / name).unlink()
     clips = []

@@ -164,6 +164,30 @@ def test_the_month_is_downloaded_in_every_form(language: str, visit: Start, tmp_
     one.quiet()
 
 
+@pytest.mark.parametrize("language", ["zh-CN", "en"])
+def test_amount_day_and_recourse_are_read_out_when_asked(language: str, visit: Start) -> None:
+    demo = installation()
+    one = visit(PINE, size=PHONE, language=language)
+    one.open(f"/early?note={demo.notes[PINE]}")
+    one.page.locator("#figures button.main").first.click()
+    one.page.wait_for_url("**/act/accept_quote**")
+    assert one.page.locator("input[name=heard_figures]").input_value() == "no"
+    one.page.evaluate(
+        """() => { HTMLMediaElement.prototype.play = function () {
+            (window.said ||= []).push(this.src);
+            setTimeout(() => this.dispatchEvent(new Event("ended")), 1);
+            return Promise.resolve();
+        }; }"""
+    )
+    one.page.locator("[data-figures]").click()
+    one.page.locator("input[name=heard_figures][value=yes]").wait_for(state="attached")
+    said = one.page.evaluate("window.said")
+    assert len(said) > 15, said
+    assert len(said) == len(one.page.locator("[data-figures]").get_attribute("data-figures").split())
+    assert all(one.page.context.request.get(clip).ok for clip in set(said))
+    one.quiet()
+
+
 def test_the_button_counts_what_is_still_to_confirm(visit: Start) -> None:
     one = visit("stone")
     one.open(f"/act/accept?note={installation().offered}")

@@ -80,7 +80,13 @@ def test_text_language_times_and_sound_are_signed_with_the_acceptance(demo: Inst
     quote = _asked_and_quoted(demo, 21_00)
     lotus = act_as(LOTUS, language="zh-CN")
     page = lotus.get(f"/act/accept_quote?quote={quote}").text
-    form: dict[str, Any] = {"sealed": _sealed(page), "heard_0": "yes", "heard_1": "no", "after_0": "4100"}
+    form: dict[str, Any] = {
+        "sealed": _sealed(page),
+        "heard_figures": "yes",
+        "heard_0": "yes",
+        "heard_1": "no",
+        "after_0": "4100",
+    }
     form |= {f"clause_{place}": "yes" for place in range(3)}
     done = lotus.post("/confirm", data=form)
     assert done.status_code == 200 and "/notes/" in str(done.url)
@@ -98,6 +104,9 @@ def test_text_language_times_and_sound_are_signed_with_the_acceptance(demo: Inst
     assert record["text_sha256"] == hashlib.sha256("\n".join(record["text"]).encode()).hexdigest()
     assert [one["sound"] for one in record["clauses"]] == ["played", "not played", "unknown"]
     assert record["clauses"][0]["ticked_after_ms"] == 4100
+    said = record["figures"]
+    assert said["sound"] == "played" and said["text"].startswith("您实收 ") and said["text"].endswith(" 无追索权")
+    assert said["text_sha256"] == text_digest(said["text"])
     assert record["shown_at"] <= record["confirmed_at"]
     assert all(line in page for line in record["text"][1:])
 

@@ -81,6 +81,7 @@ def record_of(content: Mapping[str, Any], form: FormData, caller: Caller) -> dic
         "shown_at": int(content["at"]),
         "confirmed_at": now,
         "read_seconds": now - int(content["at"]),
+        "figures": _figures(content, form),
         "sound_played": any(one["sound"] == "played" for one in said),
     }
 
@@ -118,6 +119,16 @@ def _said(clause: Clause, place: int, form: FormData) -> dict[str, Any]:
         "ticked_after_ms": int(after) if after.isascii() and after.isdigit() and len(after) < 12 else None,
         "sound": "played" if heard == "yes" else "not played" if heard == "no" else "unknown",
     }
+
+
+def _figures(content: Mapping[str, Any], form: FormData) -> dict[str, Any] | None:
+    """The figures that could be heard, as text and hash, and whether they were; None where none were offered."""
+    words = [str(one) for one in content.get("spoken") or []]
+    if not words:
+        return None
+    said = " ".join(words)
+    heard = {"yes": "played", "no": "not played"}.get(str(form.get("heard_figures") or ""), "unknown")
+    return {"text": said, "text_sha256": text_digest(said), "sound": heard}
 
 
 def missing_boxes(clauses: Sequence[Clause], form: FormData | None) -> list[bool]:

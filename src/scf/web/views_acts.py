@@ -17,7 +17,7 @@ from scf.api.access import SESSION_SECONDS, Caller
 from scf.api.act_kinds import Ready, SignedAct
 from scf.api.messages import read_message, read_signatures
 from scf.api.views import Views
-from scf.financing.models import FinancingAsk
+from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
 from scf.ledger.intents import typed_data
@@ -36,6 +36,7 @@ from scf.web.reading import (
     seconds_to_read,
     with_reading,
 )
+from scf.web.spoken import clips_of, price_words
 from scf.web.views_prove import prove_box, prove_by_form
 
 router = APIRouter()
@@ -150,6 +151,7 @@ def confirm_page(request: Request, pages: Pages, caller: Caller, name: str, form
         "kept": office.stored(ready),
         "asked": ready.prepared.digest.hex(),
         "price": _price(pages, ready, form),
+        "spoken": _spoken(pages, form, pages.language(request)),
         "language": pages.language(request),
     }
     return _show_confirm(request, pages, caller, content, pages.sessions.seal(content), None)
@@ -163,6 +165,16 @@ def _price(pages: Pages, ready: Ready, form: FormData) -> dict[str, Any] | None:
         with pages.app.reading() as session:
             return reads.price_shown(session, str(form["quote"]).lower())
     return None
+
+
+def _spoken(pages: Pages, form: FormData, language: str) -> list[str]:
+    """The words that say amount, day and recourse of the quote being taken; none for other acts."""
+    with pages.app.reading() as session:
+        offer = session.get(QuoteOffer, str(form.get("quote") or "").lower())
+        if offer is None:
+            return []
+        recourse = bool(json.loads(offer.message)["recourse"])
+        return price_words(reads.price_shown(session, offer.quote_hash), recourse, language)
 
 
 def _show_confirm(
@@ -197,6 +209,7 @@ def _show_confirm(
         signer_addresses=kept["signers"],
         typed=_typed(pages, content) if not pages.app.settings.demo else "",
         price=content["price"],
+        spoken=clips_of(list(content.get("spoken") or []), str(content["language"])),
         sealed=sealed,
         back=content["back"],
         prove=prove_box(request, pages, caller, sent_to),

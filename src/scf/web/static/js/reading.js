@@ -23,6 +23,24 @@ for (const clause of clauses) {
   });
 }
 
+// Amount, day and recourse: recorded words one after the other.
+const figures = document.querySelector("[data-figures]");
+if (figures) {
+  figures.hidden = false;
+  keep("heard_figures", "no");
+  const clips = figures.dataset.figures.trim().split(" ");
+  figures.addEventListener("click", () => {
+    for (const other of document.querySelectorAll("audio")) other.pause();
+    const ahead = clips.map((clip) => Object.assign(new Audio(clip), { preload: "auto" }));
+    const next = (place) => {
+      if (place >= ahead.length) return keep("heard_figures", "yes");
+      ahead[place].addEventListener("ended", () => next(place + 1), { once: true });
+      ahead[place].play();
+    };
+    next(0);
+  });
+}
+
 const all = document.querySelector("[data-listen]");
 if (all) {
   all.hidden = false;
