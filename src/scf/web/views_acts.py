@@ -174,7 +174,8 @@ def _spoken(pages: Pages, form: FormData, language: str) -> list[str]:
         if offer is None:
             return []
         recourse = bool(json.loads(offer.message)["recourse"])
-        return price_words(reads.price_shown(session, offer.quote_hash), recourse, language)
+        price = reads.price_shown(session, offer.quote_hash)
+        return price_words(price, recourse, language) if price else []
 
 
 def _show_confirm(
