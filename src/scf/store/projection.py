@@ -23,6 +23,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from scf.kernel.problems import Problem
 from scf.store.books import Batch, Book, book_tables, empty_books, table_of
+from scf.store.collector import collected_seldom
 from scf.store.engine import BIG, open_engine
 from scf.store.session import reading, run
 
@@ -193,12 +194,13 @@ class Projection(Generic[E]):
         ledger contradicts what was applied, `events_out_of_order`, `books_of_another_chain`.
         """
         state, total, iterator = _State(), Followed(), iter(events)
-        while True:
-            chunk = list(islice(iterator, CHUNK_EVENTS))
-            end = head if len(chunk) < CHUNK_EVENTS else None
-            total += run(engine, lambda s, c=chunk, e=end: self._commit_chunk(s.connection(), state, c, e))  # type: ignore[misc]
-            if end is not None:
-                return total
+        with collected_seldom():
+            while True:
+                chunk = list(islice(iterator, CHUNK_EVENTS))
+                end = head if len(chunk) < CHUNK_EVENTS else None
+                total += run(engine, lambda s, c=chunk, e=end: self._commit_chunk(s.connection(), state, c, e))  # type: ignore[misc]
+                if end is not None:
+                    return total
 
     def replace(self, engine: Engine, events: Callable[[], Iterable[E]], head: HeadLike) -> Followed:
         """Write all books anew from genesis in one transaction; readers see the old books until it is done."""
@@ -211,7 +213,8 @@ class Projection(Generic[E]):
                 total += self._commit_chunk(connection, state, chunk, None)
             return total + self._commit_chunk(connection, state, [], head)
 
-        return run(engine, work)
+        with collected_seldom():
+            return run(engine, work)
 
     def rebuild(self, events: Iterable[E], head: HeadLike, url: str = "sqlite://") -> Engine:
         """Books made from genesis in a database of their own, to be compared with the live ones."""
