@@ -57,7 +57,10 @@ def engine(name: str, folder: Path, now: int) -> Iterator[Ledger]:
         with anvil(chain_id=CHAIN_ID) as (url, _), RpcLedger([url], chain_id=CHAIN_ID) as node:
             yield node
     else:
-        with network(folder / "network") as net, RpcLedger(net.urls, confirmations=2, mining_s=300) as there:
+        with (
+            network(folder / "network") as net,
+            RpcLedger(net.urls, confirmations=2, mining_s=300, patience_s=30, poll_s=0.2) as there,
+        ):
             yield there
 
 

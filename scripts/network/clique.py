@@ -140,7 +140,7 @@ def on_network(folder: Path, start: int, options: argparse.Namespace, tell: Tell
             found |= checks.books(app, tell)
             found |= checks.executed_again(app.ledger, folder, tell)
             found |= checks.audited(app, folder / "bundle", tell)
-            found["blocks"] = app.ledger.head().number
+            found |= {"blocks": app.ledger.head().number, "branches_joined": net.unstuck}
             load.close()
     embedded_installation(folder / "here", start)
     return found | checks.same_register(folder / "there", folder / "here", tell)

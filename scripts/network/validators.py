@@ -7,9 +7,10 @@ import secrets
 import signal
 import socket
 import subprocess
+import threading
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -26,6 +27,8 @@ ROOT = Path(__file__).resolve().parents[2]
 GETH = ROOT / "build" / "network" / "bin" / "geth"
 CHAIN_ID = 20_260
 GAS_LIMIT = 1_000_000_000
+STUCK_S = 15.0
+"""Seconds without a block, with enough validators running, after which the keeper looks for two branches."""
 
 
 def genesis(signers: list[str], *, period_s: int = 1, timestamp: int | None = None) -> dict[str, Any]:
@@ -120,7 +123,7 @@ class Validator:
             *("--http", "--http.addr", "127.0.0.1", "--http.port", str(self.http_port)),
             *(
                 "--http.api",
-                "eth,net,web3,admin,clique,miner,txpool",
+                "eth,net,web3,admin,clique,debug,miner,txpool",
                 "--ipcdisable",
                 "--authrpc.port",
                 str(self.engine_port),
@@ -194,6 +197,9 @@ class Network:
             key=lambda validator: canonical(validator.address),
         )
         folder.mkdir(parents=True, exist_ok=True)
+        self.unstuck = 0
+        self._over = threading.Event()
+        self._keeper = threading.Thread(target=self._keep, daemon=True, name="network-keeper")
         self.imported = 0 if history is None else history.head().number
         timestamp = None if history is None else history.header(0).timestamp
         path, chain = folder / "genesis.json", None
@@ -214,12 +220,13 @@ class Network:
 
     def start(self) -> None:
         """Start all and wait until they make blocks together."""
+        self._keeper.start()
         for validator in self.validators:
             validator.start(peers=0)
         for validator in self.validators:
             validator.validate(peers=len(self.validators) - 1)
-        first = self.imported + 2
-        wait_until(lambda: all(self.height(validator) >= first for validator in self.validators), 90, "first blocks")
+        first = self.imported + 3
+        wait_until(lambda: all(self.height(validator) >= first for validator in self.validators), 180, "first blocks")
 
     def height(self, validator: Validator) -> int:
         """Newest block of one validator; -1 while it does not answer."""
@@ -249,8 +256,41 @@ class Network:
                 other.ask("admin_addPeer", validator.enode)
                 validator.ask("admin_addPeer", other.enode)
 
+    def _keep(self) -> None:
+        """Do what an operator of a Clique network does when it stands still on two branches of equal weight."""
+        best, since = -1, time.monotonic()
+        while not self._over.wait(2):
+            running = [validator for validator in self.validators if validator.process]
+            height = max((self.height(validator) for validator in running), default=-1)
+            if height != best or len(running) <= len(self.validators) // 2:
+                best, since = height, time.monotonic()
+            elif time.monotonic() - since > STUCK_S:
+                with suppress(httpx.HTTPError, KeyError, TypeError, ValueError, TimeoutError):
+                    self._join_branches(running)
+                since = time.monotonic()
+
+    def _join_branches(self, running: list[Validator]) -> None:
+        """Take the validators of the smaller branch back a few blocks, so that they follow the other one.
+
+        Clique (EIP-225) lets a signer sign again only after others did; two validators on each of two branches have all
+        signed, and nobody may go on (EIP-3436 describes it).
+        """
+        heads = {v.http_port: str(v.ask("eth_getBlockByNumber", "latest", False)["hash"]) for v in running}
+        if len(set(heads.values())) == 1:
+            return
+        kept = max(sorted(set(heads.values())), key=list(heads.values()).count)
+        for validator in running:
+            if heads[validator.http_port] == kept:
+                continue
+            validator.ask("miner_stop")
+            validator.ask("debug_setHead", hex(max(self.imported, self.height(validator) - 3)))
+            validator.stop()
+            validator.start(peers=len(running) - 1)  # meets its peers anew, and so learns that they are ahead
+        self.unstuck += 1
+
     def stop(self) -> None:
         """Stop all."""
+        self._over.set()
         for validator in self.validators:
             validator.stop()
 
