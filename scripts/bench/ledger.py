@@ -240,7 +240,9 @@ def measure_open(path: str, logs: int) -> dict[str, float]:
     ledger.close()
     return {
         "open_100k_s": round(opening.wall, 3),
+        "open_100k_s_cpu": round(opening.cpu, 3),
         "logs_100k_s": round(reading.wall, 3),
+        "logs_100k_s_cpu": round(reading.cpu, 3),
         "logs_read": count,
         "oldest_block_ms": round(oldest.wall * 1000, 2),
     }
