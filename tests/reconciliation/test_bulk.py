@@ -203,6 +203,36 @@ def test_many_rows_a_key_are_added_up_first(tmp_path: Path) -> None:
     assert (match["delivery_rows"], match["payment_rows"], match["payment_sum"]) == (100, 50, 100_000)
 
 
+def test_one_reference_on_thousands_of_rows_does_not_outgrow_the_machine(tmp_path: Path) -> None:
+    """6,000 rows of one reference on each side would be joined into 216 billion."""
+    for name, document in (("orders", "note"), ("deliveries", "delivery_id"), ("payments", "payment_id")):
+        duckdb.execute(
+            f"COPY (SELECT 'X' || CASE WHEN i < 6000 THEN 0 ELSE i END AS order_reference, i AS {document}, "
+            f"100000::BIGINT AS amount_minor, 20000 AS day FROM range(9000) t(i)) TO '{tmp_path / name}.parquet'"
+        )
+    orders, deliveries, payments = (tmp_path / f"{name}.parquet" for name in ("orders", "deliveries", "payments"))
+    found = reconcile_files(
+        orders, deliveries, None, payments, tmp_path / "out", terms=Terms(as_of_day=20_500, invoices_expected=0)
+    )
+    assert found["references"] == {"matches": 3_001, "exceptions": 0, "expected": 0}
+
+
+def test_an_order_of_several_rows_of_which_one_agrees_with_everything_is_one_order(tmp_path: Path) -> None:
+    tables = {
+        "orders": ["ref,amount,date", "PO-1,100.00,2026-01-01", "PO-1,200.00,2026-01-01", "PO-2,200.00,2026-01-01"],
+        "deliveries": ["ref,delivery_id,amount,date", "PO-1,D1,100.00,2026-01-02", "PO-2,D2,200.00,2026-01-02"],
+        "payments": ["ref,payment_id,amount,date", "PO-1,P1,100.00,2026-01-03", "PO-2,P2,200.00,2026-01-03"],
+    }
+    for name, lines in tables.items():
+        (tmp_path / f"{name}.csv").write_text("\n".join(lines))
+    orders, deliveries, payments = (tmp_path / f"{name}.csv" for name in tables)
+    found = reconcile_files(
+        orders, deliveries, None, payments, tmp_path / "out", terms=Terms(as_of_day=20_500, invoices_expected=0)
+    )
+    assert found["references"] == {"matches": 1, "exceptions": 1, "expected": 0}
+    assert found["exceptions"] == {"PARTIAL": 1}
+
+
 def test_online_and_bulk_agree(desk: Desk, tmp_path: Path) -> None:
     """The same trades as facts and as files, invoices included: the same reason for every order."""
     trades: dict[str, list[Any]] = {}

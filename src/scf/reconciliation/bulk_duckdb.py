@@ -1,8 +1,8 @@
 """A bulk run on DuckDB, out of core: settle what is plainly right in one pass, look closely at the rest.
 
-Pass one joins the four tables as if no order reference repeated, judges every row by the rule and writes it out. What
-it calls matched is settled, unless a row turned up twice: then the reference does repeat and the pair proves nothing.
-All other references are gathered again with their rows added up, given the looser matching, and judged once more.
+Pass one joins the four tables as if no order reference repeated and settles what is plainly matched, unless a row of it
+turned up twice: then the reference does repeat and the pair proves nothing. All other references are gathered again with
+their rows added up, given the looser matching, and judged by the whole rule.
 """
 
 from __future__ import annotations
@@ -19,7 +19,7 @@ from scf.kernel.problems import Problem
 from scf.reconciliation.bulk_columns import NORMAL
 from scf.reconciliation.bulk_residual import Residual
 from scf.reconciliation.bulk_tables import Table, where_unreadable
-from scf.reconciliation.portable import SIDES, cases_sql, explain_sql, rule_sql
+from scf.reconciliation.portable import SIDES, cases_sql, explain_sql, plain_sql, rule_sql
 from scf.reconciliation.rule import Terms
 
 Progress = Callable[[str, float], None]
@@ -28,6 +28,8 @@ _NUMBERS = ("day", "lli", "nor", "cro")
 """How the names of canonical columns that are numbers end."""
 _STILL_SETTLED = "SELECT * FROM first_pass ANTI JOIN reopened USING (order_row) WHERE flags = 0"
 _INT_ROWS = 2_000_000_000
+_ROW_BYTES, _ROOM_BYTES = 100, 64 << 20
+"""So much may pass one keep for each input row, and besides; a fifth of it is usual."""
 RESTYLED_ORDERS = 200_000
 """Up to so many orders, settled ones are reopened for a stray row that names them written differently."""
 ROW_OF = {"orders": "order", "deliveries": "delivery", "invoices": "invoice", "payments": "payment"}
@@ -70,6 +72,7 @@ class DuckRun:
         self.rows: dict[str, int] = {}
         self.sums: dict[str, int] = {}
         self.unique = True
+        self._most_bytes: int | None = None
 
     def one(self, query: str) -> Any:
         """The first value of the first row."""
@@ -82,9 +85,12 @@ class DuckRun:
         done = threading.Event()
 
         def watch() -> None:
+            beside = self.connection.cursor()
             while not done.wait(0.5):
                 share = self.connection.query_progress()
                 self.progress(name, max(share, 0.0) / 100)
+                if self._most_bytes is not None and self._table_bytes(beside) > self._most_bytes:
+                    self.connection.interrupt()
 
         self.progress(name, 0.0)
         watcher = threading.Thread(target=watch, daemon=True)
@@ -95,6 +101,14 @@ class DuckRun:
             done.set()
             watcher.join()
         self.progress(name, 1.0)
+
+    @staticmethod
+    def _table_bytes(beside: duckdb.DuckDBPyConnection) -> int:
+        """What tables in the making hold by now, in memory and spilled."""
+        row = beside.execute(
+            "SELECT sum(memory_usage_bytes + temporary_storage_bytes) FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'"
+        ).fetchone()
+        return int(row[0] or 0) if row else 0
 
     def count_inputs(self) -> None:
         """Rows and amounts of every input: what the output has to add up to."""
@@ -153,12 +167,16 @@ class DuckRun:
         relations = {name: self._by_hash(name) for name in SIDES}
         absent = {name: self.tables[name].absent for name in SIDES}
         cases = f"({cases_sql(relations, unique=True, absent=absent, named=True)})"
-        most = sum(self.rows.values()) + 1
-        judged = f"SELECT {', '.join(self._first_columns())} FROM ({rule_sql(cases, self.terms)}) LIMIT {most}"
-        with self.step("join and judge"):
-            self.connection.execute(f"CREATE TEMP TABLE first_pass AS {judged}")
-        # A join that outgrew its inputs has keys that repeat on several sides; adding up first is then the cheaper way.
-        self.unique = int(self.one("SELECT count(*) FROM first_pass")) < most
+        judged = f"SELECT {', '.join(self._first_columns())} FROM ({plain_sql(cases, self.terms)})"
+        # A join that outgrows its inputs has keys that repeat on several sides; adding up first is then the cheaper way.
+        self._most_bytes = _ROOM_BYTES + _ROW_BYTES * sum(self.rows.values())
+        try:
+            with self.step("join"):
+                self.connection.execute(f"CREATE TEMP TABLE first_pass AS {judged}")
+        except duckdb.InterruptException:
+            self.unique = False
+        finally:
+            self._most_bytes = None
 
     def _first_columns(self) -> list[str]:
         """What is kept of pass one: the reference, which rows of which file, their amounts, and the flags."""
@@ -210,23 +228,45 @@ class DuckRun:
                 self.connection.execute("CREATE TEMP TABLE reopened AS SELECT order_row FROM first_pass WHERE 1 = 0")
                 self._reopen_restyled()
                 return
-            rows = [f"{side}_row" for name, side in ROW_OF.items() if self.rows[name]]
-            listed = ", ".join(rows)
+            names = [name for name in SIDES if self.rows[name]]
+            listed = ", ".join(f"{ROW_OF[name]}_row" for name in names)
             self.connection.execute(f"CREATE TEMP TABLE open_rows AS SELECT {listed} FROM first_pass WHERE flags <> 0")
-            self.connection.execute("CREATE TEMP TABLE reopened AS SELECT order_row FROM open_rows WHERE 1 = 0")
-            for name, _, distinct in self._seen_rows("first_pass"):
-                if distinct != self.rows[name]:
+            self.connection.execute("CREATE TEMP TABLE reopened (order_row BIGINT)")
+            joined, settled = self._counted(names, "first_pass"), self._counted(names, "first_pass WHERE flags = 0")
+            for name in names:
+                if joined[name] < self.rows[name]:
                     raise Problem(
-                        "bulk_counts_differ", what=f"{name}: joined", expected=self.rows[name], found=distinct
+                        "bulk_counts_differ", what=f"{name}: joined", expected=self.rows[name], found=joined[name]
                     )
-            self._reopen("orders")  # nearly all that repeats shows in the orders: their rows were joined more than once
-            for name, seen, distinct in self._seen_rows(f"({_STILL_SETTLED})"):
-                if seen != distinct:
+            for name in names:  # nearly all that repeats shows in the orders: their rows were joined more than once
+                if joined[name] > self.rows[name] and not self._disjoint(name, settled[name]):
                     self._reopen(name)
+                    settled = self._counted(names, f"({_STILL_SETTLED})")
             self._reopen_restyled()
             self.connection.execute(
                 f"INSERT INTO open_rows SELECT {listed} FROM first_pass SEMI JOIN reopened USING (order_row)"
             )
+            self.connection.execute(
+                "DELETE FROM first_pass WHERE flags <> 0 OR order_row IN (SELECT order_row FROM reopened)"
+            )
+
+    def _counted(self, names: list[str], relation: str) -> dict[str, int]:
+        """By side: how often its rows are in there."""
+        counts = ", ".join(f"count({ROW_OF[name]}_row)" for name in names)
+        found = self.connection.execute(f"SELECT {counts} FROM {relation}").fetchone() or ()
+        return dict(zip(names, (int(n) for n in found), strict=True))
+
+    def _disjoint(self, name: str, settled: int) -> bool:
+        """Whether the rows that are settled, counted as often as they are, and those that are open make up the input.
+
+        Every row was joined at least once, so then none is settled twice and none is both.
+        """
+        row = f"{ROW_OF[name]}_row"
+        is_open = self.one(
+            f"SELECT count(DISTINCT {row}) FROM (SELECT {row} FROM open_rows UNION ALL "
+            f"SELECT {row} FROM first_pass SEMI JOIN reopened USING (order_row))"
+        )
+        return settled + int(is_open) == self.rows[name]
 
     def _reopen(self, name: str) -> None:
         """Take back what pass one settled with a row of this side that turned up more than once."""
@@ -254,19 +294,6 @@ class DuckRun:
                 f"{NORMAL.format(k='order_reference')} IN (SELECT {NORMAL.format(k='k')} AS n FROM ({keys}) "
                 "WHERE n IS NOT NULL)"
             )
-
-    def _seen_rows(self, relation: str) -> list[tuple[str, int, int]]:
-        """By side: how often its rows are in there, and how many different ones; a bit for every row of the file."""
-        names = [name for name in SIDES if self.rows[name]]
-        parts = []
-        for name in names:
-            row = f"{ROW_OF[name]}_row"
-            parts.append(f"count({row}), bit_count(bitstring_agg({row}, 0, {self.rows[name] - 1}))")
-        counts = [
-            int(value or 0)
-            for value in self.connection.execute(f"SELECT {', '.join(parts)} FROM {relation}").fetchone() or ()
-        ]
-        return [(name, counts[2 * i], counts[2 * i + 1]) for i, name in enumerate(names)]
 
     def _repeated_rows(self, name: str) -> str:
         """A query for the input rows that turned up more than once.
@@ -319,10 +346,7 @@ class DuckRun:
             else:
                 columns.append(f"f.{column}")
         chosen = ", ".join(columns)
-        return (
-            f"SELECT {chosen} FROM first_pass f "
-            "WHERE f.flags = 0 AND f.order_row NOT IN (SELECT order_row FROM reopened)"
-        )
+        return f"SELECT {chosen} FROM first_pass f"
 
     def match_loosely(self) -> dict[str, int]:
         """Move rows to the case they belong to where their own reference does not say it. Returns moves by method."""

@@ -25,6 +25,11 @@ def rule_sql(cases: str, terms: Terms) -> str:
     return _render("rule.sql", terms, cases=cases)
 
 
+def plain_sql(cases: str, terms: Terms) -> str:
+    """SQL that adds `flags` to the rows of relation `cases`: 0 where `rule_sql` says 0 plainly, -1 where it must say."""
+    return _render("plain.sql", terms, cases=cases)
+
+
 def explain_sql(judged: str, terms: Terms) -> str:
     """SQL that adds reason, field, left_value, right_value and limit_milli to judged rows."""
     return _render("explain.sql", terms, judged=judged)
