@@ -47,8 +47,8 @@ _SIDE = """(SELECT {key} AS k, sum(n) AS n, min(row_id) AS row_id, sum(amount_mi
   max(day) AS last_day, any_value(order_reference) AS reference FROM {rows} GROUP BY 1)"""
 _ROWS = """(SELECT 1 AS n, file_row_number AS row_id, order_reference, amount_minor, day
   FROM read_parquet('{{f}}/{name}.parquet', file_row_number = true))"""
-_ONCE = """(SELECT count(*) AS n, min(file_row_number) AS row_id, any_value(order_reference) AS order_reference, amount_minor,
-  day FROM read_parquet('{{f}}/{name}.parquet', file_row_number = true)
+_ONCE = """(SELECT count(*) AS n, min(file_row_number) AS row_id, any_value(order_reference) AS order_reference,
+  amount_minor, day FROM read_parquet('{{f}}/{name}.parquet', file_row_number = true)
   GROUP BY {key}, {document}, amount_minor, day)"""
 _NORM = "translate(regexp_replace(upper({k}), '[^A-Z0-9]+', '', 'g'), 'OI', '01')"
 _REASON = """CASE WHEN o.k IS NULL THEN 'UNKNOWN_REFERENCE'
@@ -68,10 +68,10 @@ _REASON = """CASE WHEN o.k IS NULL THEN 'UNKNOWN_REFERENCE'
 
 
 def whole_logic(key: str) -> list[str]:
-    """By hand with the whole exception logic: rows that repeat count once, those of one order add up, every kind that
-    such files can show is named, and strays written differently are led to the order that lacks them.
+    """By hand with the whole exception logic.
 
-    `key` is what the tables are joined by, `order_reference` or its hash.
+    Rows that repeat count once, those of one order add up, every kind that such files can show is named, and strays
+    written differently are led to the order that lacks them. `key` is what the tables are joined by, `order_reference` or its hash.
     """
     sides = {
         "o": _SIDE.format(key=key, rows=_ROWS.format(name="orders")),
@@ -93,9 +93,9 @@ def whole_logic(key: str) -> list[str]:
     )
     return [
         f"CREATE TEMP TABLE judged AS {joined}",
-        f"CREATE TEMP TABLE led AS SELECT s.order_reference AS was, l.* REPLACE (coalesce(l.delivery_row, s.delivery_row)"
-        f" AS delivery_row, coalesce(l.payment_row, s.payment_row) AS payment_row, coalesce(l.delivered, s.delivered) AS "
-        f"delivered, coalesce(l.paid, s.paid) AS paid) FROM ({stray}) s JOIN ({lacking}) l USING (norm)",
+        f"CREATE TEMP TABLE led AS SELECT s.order_reference AS was, l.* REPLACE ("
+        f"coalesce(l.delivery_row, s.delivery_row) AS delivery_row, coalesce(l.payment_row, s.payment_row) AS "
+        f"payment_row, coalesce(l.delivered, s.delivered) AS delivered, coalesce(l.paid, s.paid) AS paid) FROM ({stray}) s JOIN ({lacking}) l USING (norm)",
         f"COPY (SELECT {columns} FROM judged WHERE reason = 'MATCHED' UNION ALL SELECT {columns} FROM led "
         f"WHERE delivered = paid AND ordered = paid) TO '{{out}}/hand.parquet' ({{how}})",
         f"COPY (SELECT {columns}, reason FROM judged WHERE reason <> 'MATCHED' AND order_reference NOT IN "

@@ -10,7 +10,7 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from scf.reconciliation.portable import explain_sql, plain_sql, rule_sql
+from scf.reconciliation.portable import explain_sql, rule_sql
 from scf.reconciliation.rule import MAX_VALUE, Case, Reason, Terms, judge
 
 COLUMNS = [f.name for f in fields(Case)]

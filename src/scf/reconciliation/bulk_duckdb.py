@@ -1,8 +1,8 @@
 """A bulk run on DuckDB, out of core: settle what is plainly right in one pass, look closely at the rest.
 
-Pass one joins the four tables as if no order reference repeated and settles what is plainly matched, unless a row of it
-turned up twice: then the reference does repeat and the pair proves nothing. All other references are gathered again with
-their rows added up, given the looser matching, and judged by the whole rule.
+Pass one joins the four tables as if no order reference repeated and settles what is plainly matched, unless a row of
+it turned up twice: then the reference does repeat and the pair proves nothing. All other references are gathered again
+with their rows added up, given the looser matching, and judged by the whole rule.
 """
 
 from __future__ import annotations
@@ -106,7 +106,8 @@ class DuckRun:
     def _table_bytes(beside: duckdb.DuckDBPyConnection) -> int:
         """What tables in the making hold by now, in memory and spilled."""
         row = beside.execute(
-            "SELECT sum(memory_usage_bytes + temporary_storage_bytes) FROM duckdb_memory() WHERE tag = 'IN_MEMORY_TABLE'"
+            "SELECT sum(memory_usage_bytes + temporary_storage_bytes) FROM duckdb_memory() "
+            "WHERE tag = 'IN_MEMORY_TABLE'"
         ).fetchone()
         return int(row[0] or 0) if row else 0
 
@@ -168,7 +169,7 @@ class DuckRun:
         absent = {name: self.tables[name].absent for name in SIDES}
         cases = f"({cases_sql(relations, unique=True, absent=absent, named=True)})"
         judged = f"SELECT {', '.join(self._first_columns())} FROM ({plain_sql(cases, self.terms)})"
-        # A join that outgrows its inputs has keys that repeat on several sides; adding up first is then the cheaper way.
+        # A join that outgrows its inputs has keys that repeat on several sides; adding up first is then cheaper.
         self._most_bytes = _ROOM_BYTES + _ROW_BYTES * sum(self.rows.values())
         try:
             with self.step("join"):

@@ -26,7 +26,7 @@ def rule_sql(cases: str, terms: Terms) -> str:
 
 
 def plain_sql(cases: str, terms: Terms) -> str:
-    """SQL that adds `flags` to the rows of relation `cases`: 0 where `rule_sql` says 0 plainly, -1 where it must say."""
+    """SQL that adds `flags` to the rows of relation `cases`: 0 for plainly matched, -1 where `rule_sql` must say."""
     return _render("plain.sql", terms, cases=cases)
 
 
