@@ -71,7 +71,7 @@ def whole_logic(key: str) -> list[str]:
     """By hand with the whole exception logic.
 
     Rows that repeat count once, those of one order add up, every kind that such files can show is named, and strays
-    written differently are led to the order that lacks them. `key` is what the tables are joined by, `order_reference` or its hash.
+    written differently are led to the order that lacks them. `key` is what the tables are joined by.
     """
     sides = {
         "o": _SIDE.format(key=key, rows=_ROWS.format(name="orders")),
@@ -95,7 +95,8 @@ def whole_logic(key: str) -> list[str]:
         f"CREATE TEMP TABLE judged AS {joined}",
         f"CREATE TEMP TABLE led AS SELECT s.order_reference AS was, l.* REPLACE ("
         f"coalesce(l.delivery_row, s.delivery_row) AS delivery_row, coalesce(l.payment_row, s.payment_row) AS "
-        f"payment_row, coalesce(l.delivered, s.delivered) AS delivered, coalesce(l.paid, s.paid) AS paid) FROM ({stray}) s JOIN ({lacking}) l USING (norm)",
+        f"payment_row, coalesce(l.delivered, s.delivered) AS delivered, coalesce(l.paid, s.paid) AS paid) "
+        f"FROM ({stray}) s JOIN ({lacking}) l USING (norm)",
         f"COPY (SELECT {columns} FROM judged WHERE reason = 'MATCHED' UNION ALL SELECT {columns} FROM led "
         f"WHERE delivered = paid AND ordered = paid) TO '{{out}}/hand.parquet' ({{how}})",
         f"COPY (SELECT {columns}, reason FROM judged WHERE reason <> 'MATCHED' AND order_reference NOT IN "
