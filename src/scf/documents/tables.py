@@ -6,7 +6,7 @@ from typing import Any
 
 from scf.reconciliation import convert
 from scf.reconciliation.convert import Origin
-from scf.reconciliation.facts import Fact, Kind, check, day_number, normalise, thousandths
+from scf.reconciliation.facts import Fact, Kind, check, day_number, normalise, thousandths, words_of
 from scf.standards.csvmap import Row
 from scf.standards.records import Delivery
 
@@ -81,7 +81,7 @@ def _payment(values: dict[str, Any], row: Row, origin: Origin) -> Fact:
         key=values["bank_transaction_id"],
         end_to_end_id=_known(values["end_to_end_id"]),
         structured_reference=_known(values["structured_reference"]),
-        mentions=convert.words_of(remittance),
+        mentions=words_of(remittance),
         buyer=None if outgoing else values["counterparty"],
         seller=values["counterparty"] if outgoing else None,
         amount_minor=abs(values["amount_minor"]),

@@ -60,6 +60,12 @@ NAMES: dict[str, tuple[str, ...]] = {
     "promised": ("promised_day", "promised_date", "deliver_by", "requested_date", "scheduled_on", "promised_on"),
     "due": ("due_day", "due_date", "due_on"),
 }
+TEXTS = (
+    "remittance", "remittance_information", "remittance_info", "remittance_text", "remittance_advice", "purpose",
+    "payment_purpose", "narrative", "memo", "details", "payment_details", "description", "text", "postscript", "remark",
+    "remarks", "note", "附言", "摘要", "用途",
+)  # fmt: skip
+"""What a payer wrote beside a payment, where documents may be named among other words."""
 DAYS = {
     "orders": (
         "day",

@@ -12,6 +12,7 @@ from collections import defaultdict
 import duckdb
 
 from scf.reconciliation.bulk_columns import NORMAL
+from scf.reconciliation.bulk_mentions import Shares, mentioned
 from scf.reconciliation.portable import SIDES, cases_sql, rule_sql
 from scf.reconciliation.rule import Reason, Terms
 from scf.reconciliation.subset import MAX_ITEMS, unique_subset
@@ -41,11 +42,12 @@ class Residual:
         """All ways, the surest first. Returns how many rows each moved."""
         if self.text_key:
             self._normalised()
-        self._judge(_WANTING)
+        self._judge(f"{_WANTING}, paid_minor")
+        self._divide(mentioned(self.connection, text_key=self.text_key), "mentioned", 900)
         for side in SIDES[1:]:
             self._near(side)
         self._judge(f"{_WANTING}, payment_rows, paid_minor, flags")
-        self._combinations()
+        self._divide(self._combinations(), "sole combination", 850)
         counted = self.connection.execute("SELECT method, count(*) FROM moves GROUP BY 1 ORDER BY 1").fetchall()
         return {str(method): int(count) for method, count in counted}
 
@@ -126,13 +128,13 @@ class Residual:
         row, other = self.connection.execute(query).fetchone(), self.connection.execute(orders).fetchone()
         return bool(row and row[0] and other and other[0])
 
-    def _combinations(self) -> None:
+    def _combinations(self) -> Shares:
         """Payments that settle several orders of one party, when exactly one set of orders adds up to the cent.
 
         The payment may name one of the orders (which is then overpaid), an unknown one, or none.
         """
         if not self._both_have_parties("payments"):
-            return
+            return []
         unpaid = self.connection.execute(
             "SELECT c.order_reference, c.party, coalesce(c.owed_minor, c.ordered_minor) FROM state c "
             "WHERE c.orders > 0 AND c.payments = 0 AND c.deliveries + c.invoices > 0 "
@@ -147,7 +149,7 @@ class Residual:
         open_by_party: dict[str, dict[object, int]] = defaultdict(dict)
         for reference, party, amount in unpaid:
             open_by_party[party][reference] = amount
-        shares: list[tuple[int, object, object, int]] = []
+        shares: Shares = []
         for row_id, key, party, amount, owed, orders in payments:
             candidates = open_by_party[party]
             if not 0 < len(candidates) <= MAX_ITEMS:
@@ -160,9 +162,9 @@ class Residual:
             shares += [(row_id, key, names[place], candidates.pop(names[place])) for place in chosen]
             if orders:
                 shares.append((row_id, key, key, owed))
-        self._divide(shares)
+        return shares
 
-    def _divide(self, shares: list[tuple[int, object, object, int]]) -> None:
+    def _divide(self, shares: Shares, method: str, confidence: int) -> None:
         """Put shares of payments in the place of the payments."""
         if not shares:
             return
@@ -182,6 +184,6 @@ class Residual:
         connection.execute("DELETE FROM open_payments WHERE row_id IN (SELECT row_id FROM shares)")
         connection.execute("INSERT INTO open_payments SELECT * FROM divided")
         connection.execute(
-            "INSERT INTO moves SELECT 'payments', row_id, k_from, k_to, amount_minor, 'sole combination', 850 "
+            f"INSERT INTO moves SELECT 'payments', row_id, k_from, k_to, amount_minor, '{method}', {confidence} "
             "FROM shares"
         )

@@ -26,8 +26,12 @@ from scf.reconciliation.bulk_columns import (
     NAMES,
     NORMAL,
     SCALES,
+    TEXTS,
     THROUGH,
 )
+
+BESIDE = (("number", "document"), ("text", "text"))
+"""Columns beside the canonical ones, which only the open rows need: the document's own number, what a payer wrote."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -144,7 +148,7 @@ def _through(sources: dict[str, tuple[str, dict[str, str], str]], found: dict[st
 def _table(
     name: str, source: str, types: dict[str, str], row: str, found: dict[str, str], *, is_csv: bool, text_key: bool
 ) -> Table:
-    if "key" not in found and "party" not in found:
+    if not found.keys() & {"key", "party", "text"}:
         raise Problem(
             "bulk_input_unreadable",
             table=name,
@@ -165,6 +169,7 @@ def _table(
         )
         if expression.startswith("CAST(NULL AS"):
             absent |= {target, f"other_{target}"}
+    parts += [f"{_plain(found, name)} AS {target}" for target, name in BESIDE]
     return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, frozenset(absent), row, source, said)
 
 
@@ -193,7 +198,10 @@ def _find(name: str, types: Mapping[str, str], columns: Mapping[str, str]) -> di
     """Which of the file's columns has which meaning; the caller's word goes first."""
     lower = {column.lower().strip(): column for column in types}
     found: dict[str, str] = {}
-    for meaning, names in {"key": KEY, "document": DOCS[name], "item": ITEMS, "day": DAYS[name], **NAMES}.items():
+    meanings = {"key": KEY, "document": DOCS[name], "item": ITEMS, "day": DAYS[name], **NAMES}
+    if name == "payments":
+        meanings["text"] = TEXTS
+    for meaning, names in meanings.items():
         wanted = (columns[meaning],) if meaning in columns else names
         for candidate in wanted:
             actual = lower.get(candidate.lower())
@@ -258,6 +266,12 @@ def _document(found: Mapping[str, str], row: str) -> str:
     return f"coalesce({text}{item}, {alone})"
 
 
+def _plain(found: Mapping[str, str], name: str) -> str:
+    """A text column as it is, for finding documents by name."""
+    column = found.get(name)
+    return "CAST(NULL AS VARCHAR)" if column is None else f"NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), '')"
+
+
 def _integer(table: str, column: str, kind: str, meaning: str, found: Mapping[str, str], *, is_csv: bool) -> str:
     quoted, lower = _quoted(column), column.lower()
     scaled = lower.endswith(("_minor", "_milli", "_micro"))
@@ -304,4 +318,5 @@ def _empty(text_key: bool) -> str:
     kind = "VARCHAR" if text_key else "BIGINT"
     columns = ["CAST(0 AS BIGINT) AS row_id", f"CAST(NULL AS {kind}) AS k", "CAST(NULL AS VARCHAR) AS doc"]
     columns += [f"CAST(NULL AS {_type(name)}) AS {name}" for name, _ in CANONICAL[2:]]
+    columns += [f"CAST(NULL AS VARCHAR) AS {name}" for name, _ in BESIDE]
     return ", ".join(columns)

@@ -10,7 +10,17 @@ from typing import Any
 
 from scf.kernel.dates import BEIJING
 from scf.kernel.money import pro_rata
-from scf.reconciliation.facts import Fact, FactLine, Kind, check, day_number, millionths, normalise, thousandths
+from scf.reconciliation.facts import (
+    Fact,
+    FactLine,
+    Kind,
+    check,
+    day_number,
+    millionths,
+    normalise,
+    thousandths,
+    words_of,
+)
 from scf.standards.records import (
     Delivery,
     DespatchAdvice,
@@ -35,7 +45,6 @@ _CONTAINER_ACTIONS = {"STRP": Kind.DELIVERY, "LOAD": Kind.DESPATCH, "INSP": Kind
 """DCSA codes: a container counts as delivered when it is stripped, not when it reaches some port."""
 _REFUSED = {"damaged", "non_sellable_other", "recalled", "destroyed", "non_conformant", "needs_replacement", "expired"}
 _NOT_PROVIDED = {"NOTPROVIDED", "NONREF", "N0TPR0V1DED", "N0NREF"}
-_WORD = re.compile(r"[A-Za-z0-9][A-Za-z0-9/._-]{2,}[A-Za-z0-9]")
 
 
 @dataclass(frozen=True, slots=True)
@@ -301,11 +310,6 @@ def _payment(statement: Statement, entry: Entry, origin: Origin, owner: str, pay
             account=entry.counterparty_account if outgoing else statement.account,
         )
     )
-
-
-def words_of(remittance: str) -> tuple[str, ...]:
-    """Words of a remittance text that could be a document's number: those with a digit."""
-    return tuple(dict.fromkeys(w for w in _WORD.findall(remittance) if any(c.isdigit() for c in w)))
 
 
 def _from(origin: Origin) -> dict[str, Any]:

@@ -6,11 +6,19 @@ summary for queries, an exception row carries a decision.
 
 from __future__ import annotations
 
-from sqlalchemy import CheckConstraint, Index, UniqueConstraint
+from typing import Any
+
+from sqlalchemy import CheckConstraint, Index, UniqueConstraint, text
 from sqlmodel import Field, SQLModel
 
 from scf.store.engine import BIG
 from scf.store.schema import append_only
+
+_AWAITING: dict[str, Any] = {
+    "sqlite_where": text("awaits_payment IS 1"),
+    "postgresql_where": text("awaits_payment IS true"),
+}
+"""Only cases that still wait for money are looked for by party and amount; paid ones leave the index."""
 
 
 @append_only
@@ -73,8 +81,8 @@ class CaseRow(SQLModel, table=True):
 
     __tablename__ = "recon_case"
     __table_args__ = (
-        Index("recon_case_awaiting", "seller", "currency", "awaits_payment", "open_minor"),
-        Index("recon_case_account", "account", "currency", "awaits_payment", "open_minor"),
+        Index("recon_case_awaiting", "seller", "currency", "open_minor", **_AWAITING),
+        Index("recon_case_account", "account", "currency", "open_minor", **_AWAITING),
         Index("recon_case_norm", "norm"),
         Index("recon_case_review", "review_day"),
     )

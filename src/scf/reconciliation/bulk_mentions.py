@@ -1,0 +1,72 @@
+"""Payments of a bulk run that name their documents among other words, read and divided as online."""
+
+from __future__ import annotations
+
+from collections import defaultdict
+
+import duckdb
+
+from scf.reconciliation.bulk_columns import NORMAL
+from scf.reconciliation.facts import normalise, words_of
+from scf.reconciliation.placing import SHORTEST_MENTION, divide
+
+_OPEN = "coalesce(s.owed_minor, s.ordered_minor) - coalesce(s.paid_minor, 0)"
+_DAY = "coalesce(s.first_delivered_day, s.order_day, 0)"
+Shares = list[tuple[int, object, object, int]]
+"""(row, reference it has, reference it goes to, amount in minor units) each."""
+
+
+def mentioned(connection: duckdb.DuckDBPyConnection, *, text_key: bool) -> Shares:
+    """What open payments pay of the orders that they name by words, of these or of their invoices and deliveries.
+
+    Looks at payments whose own reference is no order's, and at those that pay more than the order they name. Reads the
+    tables `open_*` and `state`; a word that several orders could mean counts for none.
+    """
+    own = "p.k" if text_key else "NULL"
+    written = f"concat_ws(' | ', CASE WHEN {own} LIKE 'no reference: %' THEN NULL ELSE {own} END, p.text)"
+    rows = connection.execute(
+        f"SELECT p.row_id, p.k, s.orders > 0, p.amount_minor, {_OPEN}, {_DAY}, {written} FROM open_payments p "
+        "JOIN state s ON s.order_reference = p.k WHERE p.amount_minor > 0 "
+        "AND (s.orders = 0 OR (p.text IS NOT NULL AND s.paid_minor > coalesce(s.owed_minor, s.ordered_minor))) "
+        "ORDER BY p.row_id"
+    ).fetchall()
+    words = [
+        (row_id, norm)
+        for row_id, *_, text in rows
+        for norm in dict.fromkeys(normalise(word) for word in words_of(text))
+        if norm and len(norm) >= SHORTEST_MENTION
+    ]
+    if not words:
+        return []
+    connection.execute("CREATE OR REPLACE TEMP TABLE words (row_id BIGINT, norm VARCHAR)")
+    connection.execute("INSERT INTO words SELECT unnest(?), unnest(?)", [list(c) for c in zip(*words, strict=True)])
+    documents = " UNION ALL ".join(
+        f"SELECT {NORMAL.format(k=name)} AS norm, k FROM open_{side}"
+        for side, name in (("orders", "CAST(k AS VARCHAR)"), ("invoices", "number"), ("deliveries", "number"))
+    )
+    found = connection.execute(
+        f"SELECT w.row_id, d.k, any_value({_OPEN}), any_value({_DAY}) FROM words w JOIN (SELECT norm, min(k) AS k "
+        f"FROM ({documents}) WHERE norm IS NOT NULL AND k IN (SELECT k FROM open_orders) GROUP BY 1 "
+        "HAVING count(DISTINCT k) = 1) d USING (norm) JOIN state s ON s.order_reference = d.k GROUP BY 1, 2"
+    ).fetchall()
+    cases: dict[int, list[tuple[int, object, int | None]]] = defaultdict(list)
+    for row_id, reference, still_open, day in found:
+        cases[row_id].append((day, reference, still_open))
+    paid: dict[object, int] = defaultdict(int)
+    shares: Shares = []
+    for row_id, key, known, amount, still_open, day, _ in rows:
+        others = [case for case in cases.get(row_id, ()) if case[1] != key]
+        if not others:
+            continue
+        named = sorted([*others, (day, key, still_open)] if known else others, key=lambda c: (c[0], str(c[1])))
+        own_share = amount if known else 0  # what the state already counts as paid of the order it names
+        opens = [
+            None if left is None else left - paid[reference] + (own_share if reference == key else 0)
+            for _, reference, left in named
+        ]
+        parts = divide(amount, opens) if len(named) > 1 else [amount]
+        for (_, reference, _), part in zip(named, parts, strict=True):
+            if part:
+                shares.append((row_id, key, reference, part))
+                paid[reference] += part - (own_share if reference == key else 0)
+    return shares
