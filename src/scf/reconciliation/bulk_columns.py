@@ -60,6 +60,9 @@ NAMES: dict[str, tuple[str, ...]] = {
     "promised": ("promised_day", "promised_date", "deliver_by", "requested_date", "scheduled_on", "promised_on"),
     "due": ("due_day", "due_date", "due_on"),
 }
+SOURCES = ("source", "reported_by", "told_by", "sender", "source_system", "feed")
+"""Who tells of a document: two who tell of one confirm or contradict each other."""
+TRUST = ("trust", "trust_level")
 TEXTS = (
     "remittance", "remittance_information", "remittance_info", "remittance_text", "remittance_advice", "purpose",
     "payment_purpose", "narrative", "memo", "details", "payment_details", "description", "text", "postscript", "remark",

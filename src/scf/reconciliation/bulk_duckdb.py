@@ -212,7 +212,7 @@ class DuckRun:
                     f"COPY (SELECT * FROM {self.tables[name].select}) TO '{target}' (FORMAT parquet)"
                 )
         self.progress("join and judge", 0.0)
-        first = judge_on_spark(self.scratch, self.terms, PLAIN_COLUMNS)
+        first = judge_on_spark(self.scratch, self.terms, PLAIN_COLUMNS, told=self.told())
         self.progress("join and judge", 1.0)
         self.connection.execute(f"CREATE VIEW first_pass AS SELECT * FROM read_parquet('{first}/*.parquet')")
 
@@ -353,12 +353,16 @@ class DuckRun:
         """Move rows to the case they belong to where their own reference does not say it. Returns moves by method."""
         with self.step("match without exact references"):
             text = self.tables["orders"].text_key
-            return Residual(self.connection, self.terms, text_key=text).run()
+            return Residual(self.connection, self.terms, text_key=text, told=self.told()).run()
+
+    def told(self) -> tuple[str, ...]:
+        """Sides whose rows say who tells of them."""
+        return tuple(name for name in SIDES if self.tables[name].has_sources)
 
     def judge_open(self) -> None:
         """Judge the open references again, with their rows added up, and say what disagrees with what."""
         relations = {name: f"open_{name}" for name in SIDES}
-        cases = f"({cases_sql(relations, unique=False)})"
+        cases = f"({cases_sql(relations, unique=False, told=self.told())})"
         with self.step("judge the open"):
             self.connection.execute(
                 f"CREATE TEMP TABLE judged AS {explain_sql(f'({rule_sql(cases, self.terms)})', self.terms)}"

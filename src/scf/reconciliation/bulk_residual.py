@@ -29,8 +29,10 @@ _LONELY = "k LIKE 'no reference: %'"
 class Residual:
     """One look at the open rows of a run."""
 
-    def __init__(self, connection: duckdb.DuckDBPyConnection, terms: Terms, *, text_key: bool) -> None:
-        self.connection, self.terms = connection, terms
+    def __init__(
+        self, connection: duckdb.DuckDBPyConnection, terms: Terms, *, text_key: bool, told: tuple[str, ...]
+    ) -> None:
+        self.connection, self.terms, self.told = connection, terms, told
         self.text_key = text_key
         key = "VARCHAR" if text_key else "BIGINT"
         connection.execute(
@@ -75,7 +77,7 @@ class Residual:
 
     def _judge(self, columns: str) -> None:
         """Temp table `state`: what the rule says of the open references as they stand now, as far as it is needed."""
-        cases = f"({cases_sql({name: f'open_{name}' for name in SIDES}, unique=False)})"
+        cases = f"({cases_sql({name: f'open_{name}' for name in SIDES}, unique=False, told=self.told)})"
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE state AS SELECT {columns} FROM ({rule_sql(cases, self.terms)})"
         )

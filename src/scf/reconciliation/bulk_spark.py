@@ -11,10 +11,12 @@ from scf.reconciliation.portable import SIDES, cases_sql, rule_sql
 from scf.reconciliation.rule import Terms
 
 
-def judge_on_spark(scratch: Path, terms: Terms, columns: str, *, session: Any = None) -> Path:
+def judge_on_spark(
+    scratch: Path, terms: Terms, columns: str, *, told: tuple[str, ...] = (), session: Any = None
+) -> Path:
     """Judge the canonical Parquet files in `scratch`; returns the folder of Parquet files with one row a reference.
 
-    Uses the running Spark session, or `session`, or a local one. Raises Problem `engine_missing`.
+    `told` names sides whose rows say who tells of them. Uses the running Spark session, or `session`, or a local one. Raises Problem `engine_missing`.
     """
     try:
         sql = importlib.import_module("pyspark.sql")
@@ -27,7 +29,7 @@ def judge_on_spark(scratch: Path, terms: Terms, columns: str, *, session: Any = 
     try:
         for name in SIDES:
             spark.read.parquet(str(scratch / f"canonical_{name}.parquet")).createOrReplaceTempView(name)
-        judged = rule_sql(f"({cases_sql({name: name for name in SIDES}, unique=False)})", terms)
+        judged = rule_sql(f"({cases_sql({name: name for name in SIDES}, unique=False, told=told)})", terms)
         target = scratch / "first"
         spark.sql(f"SELECT {columns} FROM ({judged})").write.mode("overwrite").parquet(str(target))
         return target

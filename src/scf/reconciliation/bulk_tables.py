@@ -26,12 +26,15 @@ from scf.reconciliation.bulk_columns import (
     NAMES,
     NORMAL,
     SCALES,
+    SOURCES,
     TEXTS,
     THROUGH,
+    TRUST,
 )
 
-BESIDE = (("number", "document"), ("text", "text"))
-"""Columns beside the canonical ones, which only the open rows need: the document's own number, what a payer wrote."""
+BESIDE = (("number", "document"), ("text", "text"), ("source", "source"), ("trust", "trust"))
+"""Columns beside the canonical ones, which only the open rows need: the document's own number, what a payer wrote, who
+tells of it, and how far that one is trusted (0 to 4, as `3` or `T3`)."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -39,7 +42,7 @@ class Table:
     """One input: name, the SQL that reads its canonical rows, whether its key is text, columns it does not have.
 
     `row` is the file's own row number, before the rows become canonical, `source` what is read, and `said` has the
-    expression and the file's column of each canonical column.
+    expression and the file's column of each canonical column. `has_sources`: its rows say who tells of them.
     """
 
     name: str
@@ -49,6 +52,7 @@ class Table:
     row: str = "row_id"
     source: str = ""
     said: Mapping[str, tuple[str, str]] = field(default_factory=dict)
+    has_sources: bool = False
 
     def rows_in(self, numbers: str) -> str:
         """SQL that reads only the rows whose number query `numbers` has; the others are not even converted."""
@@ -170,7 +174,8 @@ def _table(
         if expression.startswith("CAST(NULL AS"):
             absent |= {target, f"other_{target}"}
     parts += [f"{_plain(found, name)} AS {target}" for target, name in BESIDE]
-    return Table(name, f"(SELECT {', '.join(parts)} FROM {source})", text_key, frozenset(absent), row, source, said)
+    select = f"(SELECT {', '.join(parts)} FROM {source})"
+    return Table(name, select, text_key, frozenset(absent), row, source, said, "source" in found)
 
 
 def _source(
@@ -199,8 +204,7 @@ def _find(name: str, types: Mapping[str, str], columns: Mapping[str, str]) -> di
     lower = {column.lower().strip(): column for column in types}
     found: dict[str, str] = {}
     meanings = {"key": KEY, "document": DOCS[name], "item": ITEMS, "day": DAYS[name], **NAMES}
-    if name == "payments":
-        meanings["text"] = TEXTS
+    meanings |= {"text": TEXTS} if name == "payments" else {"source": SOURCES, "trust": TRUST}
     for meaning, names in meanings.items():
         wanted = (columns[meaning],) if meaning in columns else names
         for candidate in wanted:
@@ -269,7 +273,8 @@ def _document(found: Mapping[str, str], row: str) -> str:
 def _plain(found: Mapping[str, str], name: str) -> str:
     """A text column as it is, for finding documents by name."""
     column = found.get(name)
-    return "CAST(NULL AS VARCHAR)" if column is None else f"NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), '')"
+    text = "CAST(NULL AS VARCHAR)" if column is None else f"NULLIF(trim(CAST({_quoted(column)} AS VARCHAR)), '')"
+    return f"TRY_CAST(ltrim(upper({text}), 'T') AS INTEGER)" if name == "trust" else text
 
 
 def _integer(table: str, column: str, kind: str, meaning: str, found: Mapping[str, str], *, is_csv: bool) -> str:
@@ -318,5 +323,5 @@ def _empty(text_key: bool) -> str:
     kind = "VARCHAR" if text_key else "BIGINT"
     columns = ["CAST(0 AS BIGINT) AS row_id", f"CAST(NULL AS {kind}) AS k", "CAST(NULL AS VARCHAR) AS doc"]
     columns += [f"CAST(NULL AS {_type(name)}) AS {name}" for name, _ in CANONICAL[2:]]
-    columns += [f"CAST(NULL AS VARCHAR) AS {name}" for name, _ in BESIDE]
+    columns += [f"{_plain({}, name)} AS {name}" for name, _ in BESIDE]
     return ", ".join(columns)

@@ -16,7 +16,7 @@ SELECT
   o.first_day AS order_day, o.promised_day AS promised_day,
   d.first_day AS first_delivered_day, d.last_day AS last_delivered_day,
   i.due_day AS due_day, p.first_day AS first_paid_day, p.last_day AS last_paid_day,
-  0 AS contradictions,
+  coalesce(o.n_contradicting, 0) + coalesce(d.n_contradicting, 0) + coalesce(i.n_contradicting, 0) AS contradictions,
   CASE WHEN o.account <> i.account OR o.account <> i.other_account
          OR (o.account IS NULL AND i.account <> i.other_account) THEN 1 ELSE 0 END
   + CASE WHEN coalesce(o.account, i.account) <> p.account AND coalesce(o.account, i.other_account) <> p.account THEN 1

@@ -12,12 +12,10 @@ from fractions import Fraction
 
 from scf.kernel.money import round_half_up
 from scf.reconciliation.facts import Fact, FactLine, Kind, normalise, normalise_account
-from scf.reconciliation.rule import Case
+from scf.reconciliation.rule import SAME_DELIVERY_DAYS, Case
 
 SAME_PAYMENT_DAYS = 3
 """Two banks tell of one payment within so many days of each other."""
-SAME_DELIVERY_DAYS = 3
-"""Two sources may date one delivery so many days apart before they contradict each other."""
 LINE_PRICE_PER_MILLE = 5
 
 

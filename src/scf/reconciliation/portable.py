@@ -8,7 +8,7 @@ from dataclasses import asdict
 from functools import cache
 from importlib import resources
 
-from scf.reconciliation.rule import Terms
+from scf.reconciliation.rule import SAME_DELIVERY_DAYS, Terms
 
 SIDES = ("orders", "deliveries", "invoices", "payments")
 
@@ -46,12 +46,14 @@ def cases_sql(
     unique: bool,
     absent: Mapping[str, Collection[str]] | None = None,
     named: bool = False,
+    told: Collection[str] = (),
 ) -> str:
     """SQL that gathers four canonical relations into cases.
 
     With `unique` every row is taken as the only one of its key: cheap, and right where keys do not repeat. Without it
     rows are added up; both give the same on unique keys. `absent` names columns a side does not have: said outright,
     an engine need not carry them through its joins. A side without rows is absent as a whole (`{"invoices": {"*"}}`).
+    `told` names sides whose rows say which source tells of them.
     `named` takes the order's reference from the column `reference` of the orders, where `k` is only joined by.
     """
     text = text_of("combine.sql")
@@ -67,8 +69,15 @@ def cases_sql(
                 text = re.sub(pattern.format(alias=alias), value.format(alias=alias), text)
         for column in _COLUMNS if "*" in missing else missing:
             text = re.sub(rf"\b{alias}\.{column}\b", f"CAST(NULL AS {_type(column)})", text)
-    added = {side: f"({text_of('side.sql').format(rows=relations[side])})" for side in SIDES}
+    added = {side: _added(side, relations[side], with_sources=side in told) for side in SIDES}
     return text.format(**(relations if unique else added))
+
+
+def _added(side: str, rows: str, *, with_sources: bool) -> str:
+    plain = f"SELECT r.*, 0 AS confirms, 0 AS contradicts FROM {rows} r"
+    by = {"by_amount": int(side != "deliveries"), "by_day": int(side == "deliveries"), "same_days": SAME_DELIVERY_DAYS}
+    source = text_of("told.sql").format(rows=rows, **by) if with_sources else plain
+    return f"({text_of('side.sql').format(rows=f'({source})')})"
 
 
 def _type(column: str) -> str:
@@ -79,7 +88,7 @@ def _type(column: str) -> str:
 
 _AS_UNIQUE = (
     (r"coalesce\({alias}\.n_(?:rows|docs), 0\)", "CASE WHEN {alias}.row_id IS NULL THEN 0 ELSE 1 END"),
-    (r"coalesce\({alias}\.n_(?:repeated|equal), 0\)", "0"),
+    (r"coalesce\({alias}\.n_(?:repeated|equal|contradicting), 0\)", "0"),
     (r"\b{alias}\.raw_minor\b", "coalesce({alias}.payable_minor, {alias}.amount_minor)"),
     (r"\b{alias}\.(?:first|last)_day\b", "{alias}.day"),
     (r"\b{alias}\.first_row\b", "{alias}.row_id"),
@@ -89,7 +98,7 @@ _AS_UNIQUE = (
 )
 """What the sums of side.sql are when there is one row: itself."""
 _COLUMNS = (
-    "n_rows", "n_docs", "n_repeated", "n_equal", "first_row", "row_id", "raw_minor", "quantity_milli", "amount_minor",
-    "payable_minor", "price_micro", "currency", "other_currency", "party", "account", "other_account", "first_day",
-    "last_day", "day", "promised_day", "due_day",
+    "n_rows", "n_docs", "n_repeated", "n_equal", "n_contradicting", "first_row", "row_id", "raw_minor",
+    "quantity_milli", "amount_minor", "payable_minor", "price_micro", "currency", "other_currency", "party", "account",
+    "other_account", "first_day", "last_day", "day", "promised_day", "due_day",
 )  # fmt: skip

@@ -13,6 +13,8 @@ from enum import IntEnum
 RULE_ID = "order-goods-invoice-money"
 RULE_VERSION = 2
 
+SAME_DELIVERY_DAYS = 3
+"""Two sources may date one delivery so many days apart before they contradict each other."""
 MAX_VALUE = 4_000_000_000_000_000
 """Largest magnitude of an amount (minor units), quantity (thousandths) or price (millionths); x 1000 fits 64 bits."""
 
