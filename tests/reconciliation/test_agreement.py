@@ -184,8 +184,14 @@ def test_every_kind_of_exception_is_reached_online_and_in_bulk(facts: list[Fact]
     [
         (fact("delivery", "PO-000-7", 8, 80_000, reference="D1", source="warehouse"), "CONTRADICTING_SOURCES"),
         (fact("delivery", "PO-000-7", 10, 100_000, reference="D1", source="warehouse"), "MATCHED"),
-        (fact("delivery", "PO-000-7", 10, 100_000, reference="D1", source="warehouse", day=DAY - 25), "CONTRADICTING_SOURCES"),
-        (fact("invoice", "PO-000-7", 10, 90_000, reference="I1", account="CN01", due_day=DAY - 1, source="tax"), "CONTRADICTING_SOURCES"),
+        (
+            fact("delivery", "PO-000-7", 10, 100_000, reference="D1", source="warehouse", day=DAY - 25),
+            "CONTRADICTING_SOURCES",
+        ),
+        (
+            fact("invoice", "PO-000-7", 10, 90_000, reference="I1", account="CN01", due_day=DAY - 1, source="tax"),
+            "CONTRADICTING_SOURCES",
+        ),
         (fact("order", "PO-000-7", 10, 90_000, source="seller", trust=1), "CONTRADICTING_SOURCES"),
         (fact("order", "PO-000-7", 10, 100_000, source="seller", trust=1), "MATCHED"),
     ],

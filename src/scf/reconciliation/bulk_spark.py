@@ -16,7 +16,8 @@ def judge_on_spark(
 ) -> Path:
     """Judge the canonical Parquet files in `scratch`; returns the folder of Parquet files with one row a reference.
 
-    `told` names sides whose rows say who tells of them. Uses the running Spark session, or `session`, or a local one. Raises Problem `engine_missing`.
+    `told` names sides whose rows say who tells of them. Uses the running Spark session, or `session`, or a local one.
+    Raises Problem `engine_missing`.
     """
     try:
         sql = importlib.import_module("pyspark.sql")
