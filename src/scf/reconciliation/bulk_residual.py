@@ -146,6 +146,7 @@ class Residual:
         payments = self.connection.execute(
             f"SELECT p.row_id, p.k, p.party, p.amount_minor, coalesce(c.owed_minor, 0), c.orders FROM open_payments p "
             f"JOIN state c ON c.order_reference = p.k WHERE c.payments = 1 AND c.payment_rows = 1 "
+            f"AND p.row_id NOT IN (SELECT row_id FROM moves WHERE amount_minor IS NOT NULL) "
             f"AND (c.orders = 0 OR (c.flags // {over} % 2 = 1 AND c.paid_minor > c.owed_minor)) ORDER BY p.row_id"
         ).fetchall()
         open_by_party: dict[str, dict[object, int]] = defaultdict(dict)
@@ -186,6 +187,7 @@ class Residual:
         connection.execute("DELETE FROM open_payments WHERE row_id IN (SELECT row_id FROM shares)")
         connection.execute("INSERT INTO open_payments SELECT * FROM divided")
         connection.execute(
-            f"INSERT INTO moves SELECT 'payments', row_id, k_from, k_to, amount_minor, '{method}', {confidence} "
-            "FROM shares"
+            "INSERT INTO moves SELECT 'payments', row_id, k_from, k_to, "
+            "CASE WHEN count(*) OVER (PARTITION BY row_id) > 1 THEN amount_minor END, "
+            f"'{method}', {confidence} FROM shares"
         )
