@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from datetime import date, timedelta
-from decimal import Decimal
+from decimal import ROUND_FLOOR, Decimal, localcontext
 
 import pytest
 from hypothesis import given
@@ -118,3 +118,30 @@ def test_every_cent_is_named_and_the_yearly_rate_never_hides_the_cost(
         assert shown.effective_ppm >= shown.apr_ppm - 1
     if shown.cost_minor * 10**7 > face:
         assert shown.apr_ppm > 0
+
+
+@given(
+    face=st.integers(1_000_000, 10**13),
+    rate=st.integers(0, 240_000),
+    days=st.integers(1, 400),
+    fee=st.integers(0, 50),
+    code=st.sampled_from(["CNY", "USD", "EUR"]),
+)
+def test_a_second_calculation_in_decimals_and_logarithms_gives_the_same_price(
+    face: int, rate: int, days: int, fee: int, code: str
+) -> None:
+    """Not in fractions and powers, as the code does, but as a treasurer's sheet would."""
+    funded = date(2026, 3, 2)
+    fees = (pricing.Fee("handling", "bank", fee),)
+    found = pricing.price(face, code, rate, funded, funded + timedelta(days=days), fees=fees)
+    with localcontext() as context:
+        context.prec = 45
+        basis = Decimal(360)
+        discount = Decimal(face) * Decimal(rate).scaleb(-6) * Decimal(days) / basis
+        discount_minor = int((discount + Decimal("0.5")).to_integral_value(ROUND_FLOOR))
+        net = face - discount_minor - fee
+        apr = (Decimal(face - net) / net * Decimal(365) / days * 10**6 + Decimal("0.5")).to_integral_value(ROUND_FLOOR)
+        yearly = ((Decimal(face).ln() - Decimal(net).ln()) * 365 / days).exp()
+        effective = ((yearly - 1) * 10**6 + Decimal("0.5")).to_integral_value(ROUND_FLOOR)
+    assert (found.discount_minor, found.fees_minor, found.net_minor) == (discount_minor, fee, net)
+    assert (found.apr_ppm, found.effective_ppm) == (int(apr), int(effective))
