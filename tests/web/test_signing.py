@@ -19,6 +19,7 @@ from tests.web.desk_data import fill
 from typer.testing import CliRunner
 
 from scf.api.access import issue_token
+from scf.app import OPERATOR_NAMES
 from scf.cli import app as cli
 from scf.demo.cast import demo_signers
 from scf.ledger.hashing import keccak
@@ -40,7 +41,10 @@ def person(demo: Installation, monkeypatch: pytest.MonkeyPatch) -> Person:
     monkeypatch.setattr(demo.app, "settings", replace(demo.app.settings, demo=False))
 
     def enter(name: str) -> TestClient:
-        address = demo_key(name).address if name.startswith("core-") else demo.at(name)
+        if name.startswith("core-"):
+            address = demo_key(name).address
+        else:
+            address = name if name.startswith("0x") else demo.at(name)
         token = issue_token(demo.app, address, "test")
         return TestClient(server(), headers={"Accept-Language": "en", "Authorization": f"Bearer {token}"})
 
@@ -167,3 +171,26 @@ def test_an_auditor_is_answered_with_a_key_the_server_never_sees(demo: Installat
     (signature,) = sign_documents([document], key.private)
     done = holder.post(found.group(1), data={"sealed": hidden(asked), "signatures": signature.hex()})
     assert "Signed and answered" in done.text, done.text[-1500:]
+
+
+def test_two_operators_sign_an_entry_of_the_blacklist_with_their_own_keys(demo: Installation, person: Person) -> None:
+    one, two = (demo_key(name) for name in OPERATOR_NAMES[:2])
+    first, second = (person(key.address) for key in (one, two))
+    paper = re.search(r'<option value="([0-9a-f]{64})"', first.get("/lists").text)
+    assert paper
+    facts = {"organisation": "11", "reason": "Forged.", "evidence": paper.group(1), "authority": "Court order 4"}
+    first.post("/lists", data={"act": "propose", **facts, "until": demo.story.day(90).isoformat()})
+    entry = re.search(r'name="entry" value="(\d+)"', second.get("/lists").text)
+    assert entry
+    asked = second.post("/lists", data={"act": "agree", "entry": entry.group(1)}).text
+    documents = taken(second, hidden(asked))
+    assert {document["primaryType"] for document in documents} == {"SetStanding"}
+    assert f"{2 * len(documents)} signatures are needed" in asked
+    alone = "\n".join(part.hex() for document in documents for part in sign_documents([document] * 2, two.private))
+    refused = second.post("/lists", data={"act": "agree", "sealed": hidden(asked), "signatures": alone})
+    assert refused.status_code >= 400 and "Download what to sign" in refused.text
+    both = "\n".join(
+        part.hex() for document in documents for key in (one, two) for part in sign_documents([document], key.private)
+    )
+    done = second.post("/lists", data={"act": "agree", "sealed": hidden(asked), "signatures": both})
+    assert done.url.path == "/lists" and "signed by two operators" in done.text, done.text[-1500:]

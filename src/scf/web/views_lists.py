@@ -26,6 +26,8 @@ from scf.store.evidence import Evidence
 from scf.web.doors import PagesDoor, Signed
 from scf.web.i18n import N_
 from scf.web.pages import Pages, go
+from scf.web.signing import kept_act
+from scf.web.views_signing import opened, sign_page
 
 router = APIRouter()
 _OVERSEERS = Role.OPERATOR | Role.AUDITOR | Role.REGULATOR
@@ -54,9 +56,17 @@ async def change(request: Request, pages: PagesDoor, caller: Signed) -> Response
 
 def _change(request: Request, pages: Pages, caller: Caller, form: FormData) -> Response:
     act, given = str(form.get("act") or ""), {name: str(value) for name, value in form.items()}
+    content: dict[str, Any] | None = None
     try:
+        if act == "agree" and not pages.app.settings.demo:
+            content = opened(pages, caller, form["sealed"]) if form.get("sealed") else None
+            if content is None:
+                return _ask_signatures(request, pages, caller, _to_sign(pages, caller, given), None)
+            given["entry"] = str(content["entry"])
         _carry_out(pages, caller, act, given)
     except Problem as problem:
+        if content is not None:
+            return _ask_signatures(request, pages, caller, content, problem)
         return _lists_page(request, pages, caller, problem)
     return go("/lists", done=f"list_{act}")
 
@@ -192,6 +202,23 @@ def _standing_page(request: Request, pages: Pages, caller: Caller, problem: Prob
         past=[one for one in shown if one["row"].state == "ended"],
         problem=problem,
     )
+
+
+def _to_sign(pages: Pages, caller: Caller, given: dict[str, str]) -> dict[str, Any]:
+    """What two operators sign for an entry or its end, as it travels sealed until the signatures are there."""
+    entry = _number(given.get("entry"))
+    with pages.app.reading() as session:
+        made = pages.app.lists.prepare(session, entry)
+    summary = made[0].summary if made else {}
+    acts = [kept_act(one, 0, "CNY") for one in made]
+    return {"caller": caller.address, "entry": entry, "summary": summary, "acts": acts}
+
+
+def _ask_signatures(
+    request: Request, pages: Pages, caller: Caller, content: dict[str, Any], problem: Problem | None
+) -> Response:
+    hidden = {"act": "agree"}
+    return sign_page(request, pages, caller, content, problem, action="/lists", back="/lists", hidden=hidden, signers=2)
 
 
 def _signed(pages: Pages, caller: Caller, acts: Sequence[Prepared], given: dict[str, str]) -> list[list[bytes]]:

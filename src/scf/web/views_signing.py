@@ -44,9 +44,13 @@ def sign_page(
     action: str,
     back: str,
     hidden: Mapping[str, str] | None = None,
+    signers: int = 1,
     sent_to: str | None = None,
 ) -> Response:
-    """Ask for the signatures over what was read or filled in; the form goes to `action` with all of it sealed."""
+    """Ask for the signatures over what was read or filled in; the form goes to `action` with all of it sealed.
+
+    With `signers` 2 each document is signed by two people, their lines one after the other.
+    """
     documents = documents_of(pages.app, content)
     return pages.render(
         request,
@@ -56,7 +60,8 @@ def sign_page(
         summary=content["summary"],
         read="read" in content,
         documents=documents,
-        needed=len(documents),
+        needed=len(documents) * signers,
+        signers=signers,
         sealed=pages.sessions.seal(content),
         action=action,
         back=back,
