@@ -184,3 +184,35 @@ def test_no_written_cell_begins_like_a_formula(cells: list[str]) -> None:
     assert not any(
         cell[:1] in "=+-@\t\r\n" and not cell[1:].replace(".", "").replace(",", "").isdigit() for cell in row if cell
     )
+
+
+@pytest.mark.parametrize(
+    ("written", "wanted"),
+    [
+        ("(1,234.50)", -123_450),
+        ("（88.00）", -8_800),
+        ("( 7 )", -700),
+        ("(-1.00)", None),
+        ("(1.00", None),
+        ("()", None),
+    ],
+)
+def test_an_accountants_brackets_are_below_zero(written: str, wanted: int | None) -> None:
+    made = csvmap.TableMapping.from_dict(
+        {
+            "name": "payments",
+            "record": "payment",
+            "key": ["bank_transaction_id"],
+            "decimal_separator": ".",
+            "thousands_separator": ",",
+            "constants": {"currency": "CNY"},
+            "columns": [
+                {"field": "bank_transaction_id", "source": "id"},
+                {"field": "booked_on", "source": "day", "formats": ["%Y-%m-%d"]},
+                {"field": "amount_minor", "source": "amount"},
+            ],
+        }
+    )
+    found = csvmap.preview(f"id;day;amount\nB-1;2026-11-20;{written}\n".encode(), made)
+    assert [row.values["amount_minor"] for row in found.rows] == ([] if wanted is None else [wanted])
+    assert len(found.rejected) == (1 if wanted is None else 0)

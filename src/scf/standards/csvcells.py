@@ -65,7 +65,13 @@ def _money(number: Decimal, code: str | None, place: str) -> int:
 
 
 def _number(text: str, mapping: TableMapping, place: str) -> Decimal:
-    """A number in the mapping's style; separators must stand where they belong, so that 1.234 is never misread."""
+    """A number in the mapping's style; separators must stand where they belong, so that 1.234 is never misread.
+
+    In brackets, as accountants write it, it is below zero.
+    """
+    bracketed = re.fullmatch(r"[(（]\s*([\d.,'’ \u00a0\u202f]+)\s*[)）]", text)
+    if bracketed is not None:
+        return -_number(bracketed.group(1).strip(), mapping, place)
     point, comma = re.escape(mapping.decimal_separator), re.escape(mapping.thousands_separator)
     grouped = rf"\d{{1,3}}({comma}\d{{3}})+" if comma else r"\d+"
     if not re.fullmatch(rf"[+-]?(\d{{1,24}}|{grouped})({point}\d{{1,12}})?", text) or len(text) > 48:
