@@ -3,20 +3,23 @@
 """What one act costs: receipt gas of our contracts, beside published token implementations on the same work.
 
     python scripts/bench/gas.py                # ours and the peers, as a table
-    python scripts/bench/gas.py --json         # the same as JSON
+    python scripts/bench/gas.py --cmtat PATH   # CMTAT too, from a checkout (it is in no package registry)
+    python scripts/bench/gas.py --json         # the promised figures as JSON, ours alone
+    python scripts/bench/gas.py --json-all     # every act of ours, and the peers under `peers`
     python scripts/bench/gas.py --ours         # without the peers (no npm, no compiler)
 
 Figures are receipt gas (21,000 + call data + execution - refunds) on py-evm. Ours carry all duties: membership and
 standing of both sides, freeze, maturity, halted obligor, smallest amount, tier, consent (an offer that the recipient
 accepts), lineage and evidence. The peers' figures come from thin adapters in contracts/peers that give each library the
-same work with nothing beside it; their packages are fetched from npm into a git-ignored folder, and one that cannot be
-fetched or compiled is reported as absent.
+same work with nothing beside it, and from ERC-3643 and CMTAT as they are published. Packages are fetched from npm into
+a git-ignored folder, and one that cannot be fetched or compiled is reported as absent.
 """
 
 from __future__ import annotations
 
 import argparse
 import json
+import os
 import sys
 from pathlib import Path
 from typing import Any
@@ -111,16 +114,21 @@ def measure_ours(mass_leaves: int = 10_000) -> dict[str, int]:
 def main() -> int:
     """Print the table, or JSON."""
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
-    parser.add_argument("--json", action="store_true", help="print JSON")
+    parser.add_argument("--json", action="store_true", help="print the promised figures as JSON, and nothing else")
+    parser.add_argument("--json-all", action="store_true", help="print every act and the peers as JSON")
     parser.add_argument("--ours", action="store_true", help="leave the peers out")
+    parser.add_argument("--cmtat", type=Path, default=os.environ.get("SCF_CMTAT"), help="a checkout of CMTAT")
     options = parser.parse_args()
     ours = measure_ours()
+    if options.json:
+        print(json.dumps({name: ours[name] for name in TARGETS}, indent=1))
+        return 0
     report: dict[str, Any] = dict(ours)
     if not options.ours:
         from gas_peers import measure_peers
 
-        report["peers"] = measure_peers()
-    if options.json:
+        report["peers"] = measure_peers(Path(options.cmtat) if options.cmtat else None)
+    if options.json_all:
         print(json.dumps(report, indent=1))
         return 0
     for name, figure in ours.items():

@@ -4,15 +4,18 @@
 from __future__ import annotations
 
 import importlib.util
+import json
 import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
 import eth_abi
 from eth_hash.auto import keccak
+from gas_regulated import measure_cmtat, measure_trex
 from tests.contracts.chain import Receipts
 from tests.contracts.world import member
 
@@ -33,20 +36,29 @@ NAMES = {
     "Solady6909": ("Balances.sol", "Solady 0.1.26 ERC-6909, bare"),
     "Reference3525": ("Slots.sol", "ERC-3525 reference 1.5.0, bare"),
 }
-NOT_ADAPTED = {
-    "CMTAT": "absent: not adapted here",
-    "ERC-3643 (T-REX)": "absent: not adapted here",
-}
+TREX = "ERC-3643 (T-REX 4.1.6), whole suite"
+CMTAT = "CMTAT, standalone"
+NO_CHECKOUT = "not available: it is in no package registry; name a checkout by --cmtat"
 
 
 def _install() -> str | None:
     """Fetch the packages once; says why not where it cannot."""
-    if (MODULES / "solady").is_dir() and (MODULES / "@solvprotocol").is_dir():
+    wanted = json.loads((PEERS / "package.json").read_text())["dependencies"]
+    if all((MODULES / name / "package.json").is_file() for name in wanted):
         return None
     npm = shutil.which("npm")
     if npm is None:
         return "absent: npm is not installed"
-    command = [npm, "install", "--no-package-lock", "--no-audit", "--no-fund", "--ignore-scripts", "--silent"]
+    command = [
+        npm,
+        "install",
+        "--no-package-lock",
+        "--no-audit",
+        "--no-fund",
+        "--ignore-scripts",
+        "--silent",
+        "--legacy-peer-deps",
+    ]
     done = subprocess.run(command, cwd=PEERS, check=False, capture_output=True)
     return None if done.returncode == 0 else "absent: the packages could not be fetched"
 
@@ -120,11 +132,11 @@ def _measure(code: str, is_notes: bool) -> dict[str, int]:
     return gas
 
 
-def measure_peers() -> dict[str, Any]:
-    """Receipt gas by peer, or a sentence why there is none."""
+def measure_peers(cmtat: Path | None = None) -> dict[str, Any]:
+    """Receipt gas by peer, or a sentence why there is none; `cmtat` is a checkout of CMTAT."""
     absent = _install()
     if absent is not None:
-        return {title: absent for _, title in NAMES.values()} | NOT_ADAPTED
+        return dict.fromkeys((*(title for _, title in NAMES.values()), TREX, CMTAT), absent)
     build.install_libraries()
     report: dict[str, Any] = {}
     made: dict[str, Any] = {}
@@ -136,7 +148,19 @@ def measure_peers() -> dict[str, Any]:
         except Exception as problem:
             report[title] = f"absent: {type(problem).__name__}"
             print(f"{title}: {str(problem)[:300]}", file=sys.stderr)
-    return report | NOT_ADAPTED
+    whole: dict[str, Callable[[], dict[str, int]]] = {TREX: lambda: measure_trex(MODULES, build.SHIM)}
+    if cmtat is None:
+        report[CMTAT] = NO_CHECKOUT
+    else:
+        version = json.loads((cmtat / "package.json").read_text())["version"]
+        whole[f"CMTAT {version}, standalone"] = lambda: measure_cmtat(cmtat, MODULES, build.MODULES, build.SHIM)
+    for title, measure in whole.items():
+        try:
+            report[title] = measure()
+        except Exception as problem:
+            report[title] = f"absent: {type(problem).__name__}"
+            print(f"{title}: {str(problem)[:300]}", file=sys.stderr)
+    return report
 
 
 def table(ours: dict[str, int], peers: dict[str, Any]) -> str:

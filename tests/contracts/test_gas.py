@@ -28,10 +28,19 @@ def test_within_the_promise(gas: dict[str, int], act: str) -> None:
 
 
 def test_no_growth_beyond_two_percent(gas: dict[str, int]) -> None:
-    """Rewrite the snapshot on purpose: python scripts/bench/gas.py --ours --json > tests/contracts/gas-snapshot.json"""
+    """Rewrite the snapshot on purpose: python scripts/bench/gas.py --ours --json-all > tests/contracts/gas-snapshot.json"""
     committed = json.loads(SNAPSHOT.read_text())
     grown = {a: (committed[a], g) for a, g in gas.items() if g > committed.get(a, 0) * 1.02}
     assert not grown
+
+
+def test_the_json_holds_the_promised_figures_and_nothing_else(
+    gas: dict[str, int], capsys: pytest.CaptureFixture[str], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(bench, "measure_ours", lambda: gas)
+    monkeypatch.setattr("sys.argv", ["gas.py", "--json"])
+    assert bench.main() == 0
+    assert json.loads(capsys.readouterr().out) == {act: gas[act] for act in bench.TARGETS}
 
 
 def test_the_same_at_any_depth(gas: dict[str, int]) -> None:
