@@ -54,8 +54,9 @@ def sources_of(first: list[str], places: dict[str, Path]) -> dict[str, Any]:
         prefix = max((p for p in places if name.startswith(p)), key=len)
         text = (places[prefix] / name.removeprefix(prefix)).read_text()
         found[name] = {"content": text}
-        for target in _IMPORT.findall(text):
-            waiting.append(os.path.normpath(Path(name).parent / target) if target.startswith(".") else target)
+        folder = Path(name).parent
+        targets = _IMPORT.findall(text)
+        waiting += [os.path.normpath(folder / one) if one.startswith(".") else one for one in targets]
     return found
 
 

@@ -28,7 +28,7 @@ def test_within_the_promise(gas: dict[str, int], act: str) -> None:
 
 
 def test_no_growth_beyond_two_percent(gas: dict[str, int]) -> None:
-    """Rewrite the snapshot on purpose: python scripts/bench/gas.py --ours --json-all > tests/contracts/gas-snapshot.json"""
+    """Rewrite it on purpose: python scripts/bench/gas.py --ours --json-all > tests/contracts/gas-snapshot.json"""
     committed = json.loads(SNAPSHOT.read_text())
     grown = {a: (committed[a], g) for a, g in gas.items() if g > committed.get(a, 0) * 1.02}
     assert not grown
