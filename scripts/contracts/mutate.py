@@ -58,7 +58,9 @@ FILES = (
     "libraries/Terms.sol",
 )
 TESTS = {
-    "Receivables.sol": ("test_receivables.py", "test_attacks.py", "test_attack_orders.py", "test_wrong_key.py"),
+    "Receivables.sol": (
+        "test_receivables.py", "test_attacks.py", "test_attack_orders.py", "test_attack_mass.py", "test_wrong_key.py",
+    ),
     "EntrustedAccounts.sol": (
         "test_entrusted.py", "test_attack_orders.py", "test_attack_authority.py", "test_wrong_key.py",
     ),
@@ -68,7 +70,7 @@ TESTS = {
 }  # fmt: skip
 ALL_TESTS = (
     "test_receivables.py", "test_entrusted.py", "test_members.py", "test_attacks.py", "test_attack_orders.py",
-    "test_attack_authority.py", "test_wrong_key.py",
+    "test_attack_authority.py", "test_attack_mass.py", "test_wrong_key.py",
 )  # fmt: skip
 KEPT = ROOT / "build" / "mutation"
 PYTEST = ["-x", "-q", "-p", "no:cacheprovider", "--no-header", "--tb=no"]
