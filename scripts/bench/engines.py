@@ -54,12 +54,12 @@ def engine(name: str, folder: Path, now: int) -> Iterator[Ledger]:
         with SidecarLedger(folder / "sidecar.db", VirtualClock(now), chain_id=CHAIN_ID) as sidecar:
             yield sidecar
     elif name == "rpc":
-        with anvil(chain_id=CHAIN_ID) as (url, _), RpcLedger([url], chain_id=CHAIN_ID) as node:
+        with anvil(chain_id=CHAIN_ID) as (url, _), RpcLedger([url], chain_id=CHAIN_ID, mining_s=600) as node:
             yield node
     else:
         with (
             network(folder / "network") as net,
-            RpcLedger(net.urls, confirmations=2, mining_s=300, patience_s=30, poll_s=0.2) as there,
+            RpcLedger(net.urls, confirmations=2, mining_s=600, patience_s=30, poll_s=0.2) as there,
         ):
             yield there
 
