@@ -36,6 +36,30 @@ def carry(client: TestClient, act: str, body: dict[str, Any], key: str, *names: 
     return reply
 
 
+def test_nobody_issues_alone_with_the_demo_keys(demo: Installation, act_as: As) -> None:
+    """Maker, checker and the firm's own account: each by itself is refused, and nothing is issued."""
+    today = day_of(demo.clock.now())
+    body = trade(
+        demo,
+        obligor=demo.at(CORE),
+        creditor=demo.at(LOTUS),
+        amount={"minor": "100", "currency": "CNY"},
+        maturity=(today + timedelta(days=40)).isoformat(),
+        invoice_number="INV-ALONE-1",
+        invoice_issued_on=today.isoformat(),
+        invoice_amount={"text": "1.00", "currency": "CNY"},
+        order_reference="PO-ALONE",
+    )
+    before = act_as(CORE).get(f"{API}/receivables").json()["items"]
+    for seat, code in (("account", "demo_two_people"), ("maker", "second_person_needed"), ("checker", None)):
+        client = act_as(CORE, seat)
+        answer = client.post(f"{API}/acts/issue/demo", json=body, headers={"Idempotency-Key": f"alone {seat}"})
+        assert answer.status_code in (403, 404, 409, 422), answer.text
+        assert code is None or answer.json()["code"] == code, answer.text
+        assert answer.json()["money_moved"] == "no"
+    assert act_as(CORE).get(f"{API}/receivables").json()["items"] == before
+
+
 def test_issue_accept_pass_and_finance_signed_outside(demo: Installation, act_as: As) -> None:
     core, lotus, pine = act_as(CORE), act_as(LOTUS), act_as(PINE)
     today = day_of(demo.clock.now())

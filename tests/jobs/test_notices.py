@@ -5,8 +5,11 @@ from __future__ import annotations
 import base64
 import time
 from collections.abc import Iterator
+from email import message_from_bytes
+from email.policy import default
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
+from socketserver import StreamRequestHandler, ThreadingTCPServer
 from threading import Thread
 
 import pytest
@@ -14,7 +17,7 @@ from sqlalchemy import Engine
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
 from scf.jobs.models import Notice
-from scf.jobs.notices import Notices, channels_from, proof_of
+from scf.jobs.notices import Notices, channels_from, message_id, proof_of
 from scf.kernel.clock import VirtualClock
 from scf.kernel.problems import Problem
 from scf.store.engine import open_engine
@@ -91,6 +94,61 @@ def test_a_channel_that_fails_is_tried_again_later_and_gets_each_notice_once(eng
     clock.advance(seconds=2)
     assert [notices.deliver(), notices.deliver()] == [1, 0]
     assert outside.sent == ["k"]
+
+
+class Post(StreamRequestHandler):
+    """The least of an SMTP server (RFC 5321): takes one message, or is not ready as often as the server says."""
+
+    def handle(self) -> None:
+        self.say("220 post.test ready")
+        for raw in self.rfile:
+            verb = raw.decode().split(" ", 1)[0].strip().upper()
+            if verb == "DATA":
+                self.say("354 go on")
+                lines = list(iter(self.rfile.readline, b".\r\n"))
+                self.server.letters.append(b"".join(lines))  # type: ignore[attr-defined]
+                self.say("250 taken")
+            elif verb == "QUIT":
+                self.say("221 bye")
+                return
+            elif verb == "MAIL" and self.server.busy:  # type: ignore[attr-defined]
+                self.server.busy -= 1  # type: ignore[attr-defined]
+                self.say("451 try again later")
+            else:
+                self.say("250 ok")
+
+    def say(self, line: str) -> None:
+        self.wfile.write(line.encode() + b"\r\n")
+
+
+def test_mail_goes_through_a_real_smtp_server_once_and_links_to_its_proof(engine: Engine) -> None:
+    clock = VirtualClock(5)
+    with ThreadingTCPServer(("127.0.0.1", 0), Post) as server:
+        server.letters, server.busy = [], 1  # type: ignore[attr-defined]
+        Thread(target=server.serve_forever, daemon=True).start()
+        settings = {
+            "SCF_SMTP": f"127.0.0.1:{server.server_address[1]}",
+            "SCF_MAIL_FROM": "scf@post.test",
+            "SCF_MAIL_TO": "0xA=workshop@post.test",
+            "SCF_ORIGIN": "https://scf.test/",
+        }
+        notices = Notices(engine, clock, channels_from(settings, clock))
+        with transaction(engine) as session:
+            notices.tell(session, "due:1:7", "0xA", "reminder", WORDS, evidence_id="ab")
+            notices.tell(session, "due:1:7b", "0xB", "reminder", WORDS, evidence_id="ab")  # nobody's mail is known
+        assert server.letters == []  # type: ignore[attr-defined]
+        notices.deliver()
+        assert server.letters == [], "the server was not ready"  # type: ignore[attr-defined]
+        for _ in range(4):
+            clock.advance(seconds=5)
+            notices.deliver()
+        [raw] = server.letters  # type: ignore[attr-defined]
+        server.shutdown()
+    letter = message_from_bytes(raw, policy=default)
+    assert (letter["From"], letter["To"]) == ("scf@post.test", "workshop@post.test")
+    assert letter["Message-ID"] == f"<{message_id('due:1:7')}@post.test>"
+    text = letter.get_content()
+    assert "已付款。" in text and "Paid." in text and "https://scf.test/proof/evidence/ab" in text
 
 
 def test_a_webhook_is_signed_so_that_its_receiver_can_check_it(engine: Engine) -> None:

@@ -50,13 +50,26 @@ def carry_out(
     return commands.finish(app.engine, key, caller.key, work(started.plan))
 
 
-def sign_with_demo_keys(app: App, prepared_signers: list[str], digest: bytes) -> list[list[bytes]]:
-    """Signature parts of each signer by the demo keys. Raises Problem `demo_only`."""
+def sign_with_demo_keys(
+    app: App, prepared_signers: list[str], digest: bytes, caller: Caller | None = None
+) -> list[list[bytes]]:
+    """Signature parts of each signer by the demo keys, for an account of two keys only the caller's own.
+
+    Raises Problem `demo_only`, and `demo_two_people` where such an account itself asks: two people sign for it.
+    """
     if not app.settings.demo:
         raise Problem("demo_only")
     from scf.demo.cast import demo_signers  # the cast exists only in demo installations
 
-    return [[sign_digest(pair.private, digest) for pair in demo_signers(app, who)] for who in prepared_signers]
+    signed = []
+    for who in prepared_signers:
+        pairs = demo_signers(app, who)
+        if caller is not None and len(pairs) > 1:
+            pairs = [pair for pair in pairs if pair.address == caller.address]
+            if not pairs:
+                raise Problem("demo_two_people")
+        signed.append([sign_digest(pair.private, digest) for pair in pairs])
+    return signed
 
 
 def demo_act(app: App, caller: Caller, act: SignedAct, body: Any, key: str) -> dict[str, Any]:
@@ -87,7 +100,7 @@ def stored(ready: Ready) -> dict[str, Any]:
 
 def send_stored(app: App, caller: Caller, act: SignedAct, kept: Mapping[str, Any], key: str) -> Mapping[str, Any]:
     """Sign a kept act with the demo keys and send it."""
-    signatures = sign_with_demo_keys(app, list(kept["signers"]), bytes.fromhex(kept["digest"]))
+    signatures = sign_with_demo_keys(app, list(kept["signers"]), bytes.fromhex(kept["digest"]), caller)
     message = read_message(act.contract, act.primary_type, kept["message"])
     return acts.submit(app, caller, act, message, signatures, kept["context"], f"in:{key}")
 

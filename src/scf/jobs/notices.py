@@ -41,12 +41,16 @@ class Channel(Protocol):
 
 @dataclass(frozen=True, slots=True)
 class MailChannel:
-    """E-mail through an SMTP server to the addresses given for members; others are passed over."""
+    """E-mail through an SMTP server to the addresses given for members; others are passed over.
+
+    A message carries the same id each time it is sent, and a whole link to its proof where the site is known.
+    """
 
     host: str
     port: int
     sender: str
     addresses: Mapping[str, str]
+    site: str = ""
     name: str = "mail"
 
     def send(self, notice: Notice) -> None:
@@ -56,7 +60,8 @@ class MailChannel:
             return
         message = EmailMessage()
         message["From"], message["To"], message["Subject"] = self.sender, to, f"scf: {notice.kind}"
-        message.set_content(f"{notice.zh}\n{notice.en}\n\n{proof_of(notice)}\n")
+        message["Message-ID"] = f"<{message_id(notice.key)}@{self.sender.rpartition('@')[2] or 'scf'}>"
+        message.set_content(f"{notice.zh}\n{notice.en}\n\n{self.site}{proof_of(notice)}\n")
         with smtplib.SMTP(self.host, self.port, timeout=_TIMEOUT_SECONDS) as server:
             server.send_message(message)
 
@@ -238,7 +243,9 @@ def channels_from(settings: Mapping[str, str], clock: Clock) -> list[Channel]:
     """Channels the settings name; none of them set: no channel, and nothing is ever sent.
 
     `SCF_WEBHOOK_URL` with `SCF_WEBHOOK_SECRET` (`whsec_` and base64); `SCF_SMTP` (host:port) with `SCF_MAIL_FROM` and
-    `SCF_MAIL_TO` (address=mail,…). Raises Problem `webhook_secret_missing`.
+    `SCF_MAIL_TO` (address=mail,…), and `SCF_ORIGIN` (https://…), where its pages are read.
+
+    Raises Problem `webhook_secret_missing`.
     """
     found: list[Channel] = []
     if settings.get("SCF_WEBHOOK_URL"):
@@ -251,5 +258,7 @@ def channels_from(settings: Mapping[str, str], clock: Clock) -> list[Channel]:
     if settings.get("SCF_SMTP") and settings.get("SCF_MAIL_FROM"):
         host, _, port = settings["SCF_SMTP"].partition(":")
         pairs = (pair.partition("=") for pair in settings.get("SCF_MAIL_TO", "").split(",") if pair)
-        found.append(MailChannel(host, int(port or 25), settings["SCF_MAIL_FROM"], {who: to for who, _, to in pairs}))
+        addresses = {who: to for who, _, to in pairs}
+        site = settings.get("SCF_ORIGIN", "").rstrip("/")
+        found.append(MailChannel(host, int(port or 25), settings["SCF_MAIL_FROM"], addresses, site))
     return found
