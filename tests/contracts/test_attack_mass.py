@@ -89,3 +89,21 @@ def test_who_is_settled_first_gets_no_more(world: World, order: tuple[int, ...])
         weights = {note: weight - due[note] for note, weight in weights.items()}
         assert {note: world.note(note).amount for note in weights} == weights
     assert sum(got.values()) == 33_334 + 17
+
+
+def test_a_leaf_below_the_smallest_part_is_no_way_around_it(world: World) -> None:
+    root = world.accepted(face=FACE, least=1_000)
+    rows = [("supplier 2", 999), ("supplier 3", 1_000)]
+    tree = SumTree([(member(n), a) for n, a in rows])
+    mass = world.pass_mass(root, "supplier 1", tree.root, 2)
+    with refused("Receivables_AmountTooSmall"):
+        world.materialise(mass, 0, *rows[0], tree.proof(0))
+    world.materialise(mass, 1, *rows[1], tree.proof(1))
+
+
+def test_what_a_round_was_shared_over_is_used_up_as_notes_are_paid(world: World) -> None:
+    root, _, _ = mass_pass(world)
+    receivable, rest = root >> 192, FACE - sum(amount for _, amount in ROWS)
+    world.pay(receivable, FACE)
+    world.settle(receivable, 0, [root])
+    assert world.see("Receivables", "roundOf", receivable, 0)[2:5] == (FACE, FACE - rest, FACE - rest)
