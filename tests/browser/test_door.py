@@ -133,6 +133,17 @@ def test_a_notice_raises_the_count_in_the_menu_without_reloading(visit: Start) -
     one.quiet()
 
 
+def test_numbers_of_steps_stand_beside_their_words(visit: Start) -> None:
+    link = invite(visit, "1.50")
+    one = visit(size=PHONE, language="zh-CN")
+    one.page.goto(link)
+    assert one.page.locator(".steps li").count() == 3
+    for row in one.page.locator(".steps li").all():
+        room = row.evaluate("e => parseFloat(getComputedStyle(e).paddingLeft)")
+        badge = row.evaluate("e => parseFloat(getComputedStyle(e, '::before').width)")
+        assert room > badge > 20
+
+
 def paths(link: str) -> dict[str, tuple[str, str, list[str]]]:
     """Pages of the door by who looks at them."""
     note = installation().notes[LOTUS]
