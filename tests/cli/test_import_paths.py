@@ -10,6 +10,7 @@ import pytest
 
 from scf.commands.import_paths import documents_at
 from scf.kernel.problems import Problem
+from scf.parties.keys import own_secret
 from scf.standards import archive
 
 
@@ -47,6 +48,13 @@ def test_a_link_in_a_folder_leads_nowhere_else(tmp_path: Path) -> None:
     (tmp_path / "in" / "link.xml").symlink_to(tmp_path / "outside" / "secret.xml")
     (tmp_path / "in" / "folder").symlink_to(tmp_path / "outside")
     assert found_at(tmp_path / "in") == [("/own.xml", b"o")]
+
+
+def test_the_keys_of_an_installation_in_the_folder_are_not_read(tmp_path: Path) -> None:
+    own_secret(tmp_path / "data", "consortium")
+    (tmp_path / "data" / "scf.db").write_bytes(b"SQLite")
+    (tmp_path / "in.xml").write_bytes(b"i")
+    assert found_at(tmp_path) == [("/in.xml", b"i")]
 
 
 def test_an_ofd_file_and_an_office_file_are_documents_and_not_archives(tmp_path: Path) -> None:

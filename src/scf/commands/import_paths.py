@@ -15,6 +15,8 @@ from scf.kernel.problems import Problem
 from scf.standards import archive
 from scf.standards.refusals import refusal
 
+CONSORTIUM_KEY = "keys/consortium.key"
+"""What tells an installation's data folder from others."""
 _ZIP = b"PK\x03\x04"
 
 
@@ -30,12 +32,15 @@ class Found:
 def documents_at(path: Path) -> Iterator[Found]:
     """The documents at `path`; a folder's in the order of their names, with those of its folders.
 
-    Hidden files and links are left out. Raises Problem `import_nothing_found` or of `archive.members`, and OSError.
+    Hidden files and links are left out, and an installation's data folder, whose keys nobody may read in.
+    Raises Problem `import_nothing_found` or of `archive.members`, and OSError.
     """
     if not path.is_dir():
         yield from _documents_in(path)
         return
+    installations = [key.parents[1] for key in path.rglob(CONSORTIUM_KEY)]
     files = [item for item in sorted(path.rglob("*")) if _is_own(item) and not _is_hidden(item.relative_to(path))]
+    files = [item for item in files if not any(item.is_relative_to(folder) for folder in installations)]
     if not files:
         raise Problem("import_nothing_found", name=str(path))
     for item in files:
