@@ -16,7 +16,7 @@ from scf.bank.gateway import BankFile, FolderBank, FolderGateway
 from scf.bank.models import BankLine, BankOrder, BankStatement
 from scf.kernel.problems import Problem
 from scf.standards import camt, pain
-from scf.standards.records import Balance, Entry, PaymentStatus, PaymentStatusReport, Statement
+from scf.standards.bank_records import Balance, Entry, PaymentStatus, PaymentStatusReport, Statement
 from scf.store import evidence
 from scf.store.evidence import Trust
 from scf.store.session import transaction

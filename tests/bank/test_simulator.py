@@ -13,7 +13,8 @@ from scf.kernel.clock import VirtualClock
 from scf.kernel.dates import to_unix
 from scf.kernel.problems import Problem
 from scf.standards import camt, pain
-from scf.standards.records import Entry, Party, PaymentStatus, Statement
+from scf.standards.bank_records import Entry, PaymentStatus, Statement
+from scf.standards.records import Party
 
 
 def read_all(bank: SimulatedBank) -> tuple[dict[str, PaymentStatus], list[Statement]]:

@@ -15,7 +15,8 @@ from scf.bank.service import Collected
 from scf.bank.simulator import SimulatedBank, account_number_of
 from scf.kernel.clock import VirtualClock
 from scf.standards import pain
-from scf.standards.records import Party, PaymentInstruction
+from scf.standards.bank_records import PaymentInstruction
+from scf.standards.records import Party
 from scf.store.engine import open_engine
 from scf.store.session import transaction
 

@@ -15,7 +15,7 @@ from tests.standards import (
 )
 
 from scf.standards import camt, epcis, pain, ubl, ubl_orders
-from scf.standards.records import PaymentStatus, PaymentStatusReport
+from scf.standards.bank_records import PaymentStatus, PaymentStatusReport
 
 
 def all_documents() -> list[tuple[str, bytes]]:

@@ -17,7 +17,8 @@ from tests.conformance import corpus
 
 from scf.kernel.problems import Problem
 from scf.standards import reading
-from scf.standards.records import Invoice, Order, Statement
+from scf.standards.bank_records import Statement
+from scf.standards.records import Invoice, Order
 
 REPEATING = (
     "InvoiceLine",

@@ -14,8 +14,9 @@ from tests.conformance import corpus
 from tests.conformance.test_damaged import optional_samples, proper, read
 
 from scf.kernel.problems import Problem
+from scf.standards.bank_records import Statement
 from scf.standards.reading import Document
-from scf.standards.records import DocumentKind, Invoice, Statement
+from scf.standards.records import DocumentKind, Invoice
 
 __all__ = ["optional_samples"]
 CHECKED = (DocumentKind.UBL_INVOICE, DocumentKind.UBL_CREDIT_NOTE, DocumentKind.CII_INVOICE)

@@ -18,11 +18,11 @@ from scf.reconciliation.facts import Fact, Kind, check, day_number, from_json, n
 from scf.reconciliation.fold import Part, fold
 from scf.reconciliation.rule import Reason, Terms, judge
 from scf.standards import csvmap
+from scf.standards.bank_records import Entry, Statement
 from scf.standards.csvmapping import load_mapping
 from scf.standards.records import (
     Delivery,
     DespatchAdvice,
-    Entry,
     EpcQuantity,
     ErrorDeclaration,
     Identifier,
@@ -31,7 +31,6 @@ from scf.standards.records import (
     LogisticsEvent,
     Order,
     Party,
-    Statement,
 )
 
 BUYER = Party("Core", (Identifier("0088", "4012345000009"),))

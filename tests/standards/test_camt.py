@@ -16,7 +16,8 @@ from xsdata.formats.dataclass.parsers.config import ParserConfig
 
 from scf.kernel.problems import Problem
 from scf.standards import camt, tree
-from scf.standards.records import Entry, Identifier, Party, Statement
+from scf.standards.bank_records import Entry, Statement
+from scf.standards.records import Identifier, Party
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ACCOUNT = "6222020200001234567"

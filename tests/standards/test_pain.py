@@ -13,7 +13,8 @@ from xsdata.formats.dataclass.parsers.config import ParserConfig
 
 from scf.kernel.problems import Problem
 from scf.standards import pain
-from scf.standards.records import Identifier, Party, PaymentInstruction, PaymentStatus, PaymentStatusReport
+from scf.standards.bank_records import PaymentInstruction, PaymentStatus, PaymentStatusReport
+from scf.standards.records import Identifier, Party
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 ONE = PaymentInstruction(

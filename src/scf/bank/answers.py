@@ -12,7 +12,8 @@ from scf.bank.mail import Handling
 from scf.kernel.dates import BEIJING
 from scf.kernel.identifiers import reference_of
 from scf.standards import camt, pain
-from scf.standards.records import Balance, Entry, Party, PaymentStatus, PaymentStatusReport, Statement
+from scf.standards.bank_records import Balance, Entry, PaymentStatus, PaymentStatusReport, Statement
+from scf.standards.records import Party
 
 ORDER_NAME = "pain.001.001.09"
 

@@ -12,7 +12,7 @@ from scf.bank import answers
 from scf.bank.accounts import Accounts, Booking, accounts, booking_of, bookings, legs
 from scf.bank.chaos import Chaos
 from scf.bank.mail import closed_day, statements
-from scf.standards.records import Statement
+from scf.standards.bank_records import Statement
 
 _STATEMENTS_PER_FILE = 200
 

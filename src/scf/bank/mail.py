@@ -13,7 +13,8 @@ import sqlalchemy as sa
 from sqlmodel import Session
 
 from scf.bank.accounts import METADATA
-from scf.standards.records import Party, PaymentInstruction
+from scf.standards.bank_records import PaymentInstruction
+from scf.standards.records import Party
 from scf.store.engine import BIG
 
 messages = sa.Table(

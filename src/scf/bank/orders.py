@@ -19,7 +19,8 @@ from scf.kernel.dates import BEIJING, from_unix
 from scf.kernel.identifiers import reference_of
 from scf.kernel.problems import Problem
 from scf.standards import pain
-from scf.standards.records import DocumentKind, Party, PaymentInstruction, PaymentStatus
+from scf.standards.bank_records import PaymentInstruction, PaymentStatus
+from scf.standards.records import DocumentKind, Party
 from scf.store import evidence
 from scf.store.evidence import Trust
 from scf.store.session import run

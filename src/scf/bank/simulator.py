@@ -26,7 +26,7 @@ from scf.kernel.clock import Clock
 from scf.kernel.dates import day_of
 from scf.kernel.problems import Problem
 from scf.standards import pain
-from scf.standards.records import PaymentOrder
+from scf.standards.bank_records import PaymentOrder
 from scf.store.session import reading, run
 
 T = TypeVar("T")

@@ -20,7 +20,7 @@ from scf.bank.models import BankAccount, BankLine, BankStatement
 from scf.kernel.dates import day_of
 from scf.kernel.problems import Problem
 from scf.standards import camt
-from scf.standards.records import Entry, Statement
+from scf.standards.bank_records import Entry, Statement
 from scf.store import evidence
 from scf.store.evidence import Trust
 

@@ -22,7 +22,7 @@ from scf.bank.chaos import Chaos
 from scf.bank.mail import Handling
 from scf.kernel.dates import day_of, to_unix
 from scf.kernel.problems import Problem
-from scf.standards.records import PaymentInstruction, PaymentOrder
+from scf.standards.bank_records import PaymentInstruction, PaymentOrder
 
 OPENS = time(9, 0)
 _OLDEST_ORDER_DAYS = 30

@@ -19,7 +19,8 @@ from scf.kernel.clock import VirtualClock, today
 from scf.kernel.dates import BEIJING, from_unix
 from scf.kernel.problems import Problem
 from scf.standards import pain
-from scf.standards.records import Party, PaymentInstruction
+from scf.standards.bank_records import PaymentInstruction
+from scf.standards.records import Party
 from scf.store.engine import open_engine
 
 BIC = "YEARCNBJXXX"

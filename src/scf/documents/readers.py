@@ -11,17 +11,10 @@ from scf.reconciliation import convert
 from scf.reconciliation.convert import Origin
 from scf.reconciliation.facts import Fact
 from scf.standards import signatures
+from scf.standards.bank_records import Statement
 from scf.standards.csvmap import Row, TableMapping
 from scf.standards.reading import Document, Record, read
-from scf.standards.records import (
-    Delivery,
-    DespatchAdvice,
-    DocumentKind,
-    Invoice,
-    LogisticsEvent,
-    Order,
-    Statement,
-)
+from scf.standards.records import Delivery, DespatchAdvice, DocumentKind, Invoice, LogisticsEvent, Order
 
 IMPORTABLE = (Invoice, Order, DespatchAdvice, Delivery, LogisticsEvent, Statement)
 STATEMENTS = (DocumentKind.CAMT_052, DocumentKind.CAMT_053, DocumentKind.CAMT_054)

@@ -26,9 +26,10 @@ from scf.reconciliation import convert
 from scf.reconciliation import service as reconciliation
 from scf.reconciliation.convert import Origin
 from scf.reconciliation.facts import Fact
+from scf.standards.bank_records import PaymentInstruction
 from scf.standards.csvmapping import load_mapping
 from scf.standards.detect import detect
-from scf.standards.records import Party, PaymentInstruction
+from scf.standards.records import Party
 from scf.store import evidence
 from scf.store.commands import canonical_json
 from scf.store.evidence import Trust

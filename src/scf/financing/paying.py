@@ -25,7 +25,8 @@ from scf.kernel.problems import Problem
 from scf.parties.service import Parties
 from scf.receivables.models import Payment, Receivable, ReceivableState
 from scf.standards import pain
-from scf.standards.records import Party, PaymentInstruction
+from scf.standards.bank_records import PaymentInstruction
+from scf.standards.records import Party
 
 MOST_PAYMENTS = 1_000
 _UETR = uuid.UUID("5d0e3a1c-8f4b-4f0e-9b62-1f6a0c9d7e21")

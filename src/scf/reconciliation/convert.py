@@ -21,18 +21,8 @@ from scf.reconciliation.facts import (
     thousandths,
     words_of,
 )
-from scf.standards.records import (
-    Delivery,
-    DespatchAdvice,
-    Entry,
-    Invoice,
-    Line,
-    LogisticsEvent,
-    Order,
-    Party,
-    PaymentInstruction,
-    Statement,
-)
+from scf.standards.bank_records import Entry, PaymentInstruction, Statement
+from scf.standards.records import Delivery, DespatchAdvice, Invoice, Line, LogisticsEvent, Order, Party
 
 _STEPS = {
     "receiving": Kind.DELIVERY,

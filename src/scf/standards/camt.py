@@ -18,8 +18,9 @@ from scf.kernel.money import currency, parse_minor
 from scf.kernel.problems import Problem
 from scf.standards import camt_checks, tree
 from scf.standards import iso20022 as iso
+from scf.standards.bank_records import Balance, Entry, Statement
 from scf.standards.camt_write import write_053, write_054
-from scf.standards.records import Balance, Entry, Notice, Party, Statement
+from scf.standards.records import Notice, Party
 from scf.standards.refusals import quote, refusal
 
 __all__ = ["read", "write_053", "write_054"]

@@ -17,7 +17,8 @@ from lxml import etree
 from scf.kernel.money import format_plain
 from scf.kernel.problems import Problem
 from scf.standards import tree
-from scf.standards.records import Balance, Entry, Notice, Statement
+from scf.standards.bank_records import Balance, Entry, Statement
+from scf.standards.records import Notice
 from scf.standards.refusals import refusal
 
 _STATUSES: tuple[frozenset[str] | None, ...] = (None, frozenset(("BOOK",)), frozenset(("BOOK", "INFO")))

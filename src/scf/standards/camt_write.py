@@ -8,7 +8,8 @@ from datetime import datetime
 from lxml import etree
 
 from scf.standards import iso20022 as iso
-from scf.standards.records import Balance, Entry, Party, Statement
+from scf.standards.bank_records import Balance, Entry, Statement
+from scf.standards.records import Party
 
 _NS_053 = "urn:iso:std:iso:20022:tech:xsd:camt.053.001.08"
 _NS_054 = "urn:iso:std:iso:20022:tech:xsd:camt.054.001.08"

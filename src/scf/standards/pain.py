@@ -14,7 +14,8 @@ from lxml import etree
 
 from scf.standards import iso20022 as iso
 from scf.standards import tree
-from scf.standards.records import Party, PaymentInstruction, PaymentOrder, PaymentStatus, PaymentStatusReport
+from scf.standards.bank_records import PaymentInstruction, PaymentOrder, PaymentStatus, PaymentStatusReport
+from scf.standards.records import Party
 from scf.standards.refusals import refusal
 
 _NS_001 = "urn:iso:std:iso:20022:tech:xsd:pain.001.001.09"

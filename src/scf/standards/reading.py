@@ -6,6 +6,7 @@ from collections.abc import Callable
 from dataclasses import dataclass
 
 from scf.standards import camt, cii, cn_einvoice, csvmap, dcsa, epcis, pain, ubl, ubl_orders, x12
+from scf.standards.bank_records import PaymentOrder, PaymentStatusReport, Statement
 from scf.standards.detect import detect
 from scf.standards.records import (
     Delivery,
@@ -16,9 +17,6 @@ from scf.standards.records import (
     LogisticsEvent,
     Notice,
     Order,
-    PaymentOrder,
-    PaymentStatusReport,
-    Statement,
 )
 from scf.standards.refusals import refusal
 

@@ -12,9 +12,9 @@ from lxml import etree
 
 from scf.kernel.dates import BEIJING
 from scf.kernel.money import format_plain
+from scf.standards.bank_records import Balance, Entry, Statement
 from scf.standards.camt_write import write_053
 from scf.standards.csvcells import harmless
-from scf.standards.records import Balance, Entry, Statement
 from scf.web.i18n import N_
 from scf.web.month import ACCOUNTS, KINDS, Line, Month, Sheet, Sums
 
