@@ -372,8 +372,10 @@ class MassPasses:
     def _passed(self, session: Session, done: Done) -> None:
         """Tell every recipient what it can take and until when; each once."""
         mass_id = f"0x{int(done.event('MassPassed').args['massId']):064x}"
-        for share in self._shares(session, [mass_id]):
-            giver = self._parties.name_of(session, share.giver)
+        shares = self._shares(session, [mass_id])
+        givers = {who: self._parties.name_of(session, who) for who in {share.giver for share in shares}}
+        for share in shares:
+            giver = givers[share.giver]
             amount = format_money(share.amount_minor, share.currency)
             until = _hour(share.until)
             self._tell(
