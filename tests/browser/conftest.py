@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass, field
+from functools import wraps
 from pathlib import Path
 from typing import Any
 
@@ -65,12 +66,25 @@ def base() -> Iterator[str]:
     thread.join(10)
 
 
+def until_loaded(click: Callable[..., None]) -> Callable[..., None]:
+    """A click that ends when the page it leads to is there; Chromium's own ends when that page begins."""
+
+    @wraps(click)
+    def clicked(self: Any, *args: Any, **options: Any) -> None:
+        click(self, *args, **options)
+        getattr(self, "page", self).wait_for_load_state("load")
+
+    return clicked
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, or a skip that says what is missing."""
     if not Path(CHROMIUM).exists() and shutil.which("chromium") is None:
         pytest.skip("no Chromium is installed (apt-get install chromium)")
     playwright = pytest.importorskip("playwright.sync_api")
+    for kind in (playwright.Locator, playwright.Page):
+        kind.click = until_loaded(kind.click)
     with playwright.sync_playwright() as driver:
         made = driver.chromium.launch(executable_path=shutil.which("chromium") or CHROMIUM, args=["--no-sandbox"])
         yield made

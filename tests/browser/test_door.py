@@ -37,7 +37,7 @@ def invite(visit: Start, amount: str, **how: Any) -> str:
     one.page.locator("input[name=evidence]").first.check()
     one.page.fill("#delivered_on", demo.story.day(4).isoformat())
     one.page.locator("main button.main").click()
-    assert one.page.locator("figure.qr svg").is_visible()
+    one.page.locator("figure.qr svg").wait_for()
     assert one.sideways() <= 0
     link = one.page.locator("#link").input_value()
     one.quiet()
@@ -58,7 +58,8 @@ def test_from_an_invitation_to_money_on_a_phone(javascript: bool, language: str,
     far.page.fill("#j-name", "青石村经济合作社")
     far.page.fill("#j-contact", f"138000{next(_numbers):05}")
     far.page.locator("main button.main").click()
-    assert "/act/accept" in far.page.url and far.page.locator("p.good").is_visible()
+    far.page.locator("p.good").wait_for()
+    assert "/act/accept" in far.page.url
     assert far.page.locator(".who strong").inner_text() == "青石村经济合作社"
 
     taps = 1

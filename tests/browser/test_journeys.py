@@ -222,7 +222,7 @@ def test_a_document_comes_in_and_an_operator_decides_its_exception(visit: Start,
     supplier.open("/documents")
     supplier.page.set_input_files("input[type=file]", path)
     supplier.page.locator("main button.main").click()
-    assert supplier.page.locator("section.good").is_visible()
+    supplier.page.locator("section.good").wait_for()
     operator = visit("operator", "operator-1")
     operator.open("/exceptions")
     operator.page.locator(".tasks a", has_text="PO-BROWSER").first.click()

@@ -10,6 +10,7 @@ from typing import Any
 
 import httpx
 import pytest
+from sqlmodel import select
 from tests.api.installation import CORE, PINE, installation
 from tests.browser.conftest import AXE, DESK, PHONE, Visit
 from tests.web.desk_data import fill
@@ -20,6 +21,7 @@ from scf.ledger.signing import sign_digest
 from scf.ledger.statements import digest_of
 from scf.parties.keys import demo_key
 from scf.standards import pain
+from scf.store.evidence import Evidence
 
 pytestmark = pytest.mark.browser
 Start = Callable[..., Visit]
@@ -132,7 +134,8 @@ def test_a_treasurer_takes_a_payment_order_down(javascript: bool, visit: Start) 
 def test_a_guarantee_is_entered_by_two_operators(visit: Start) -> None:
     demo = installation()
     first = visit("operator", "operator-1", javascript=False)
-    paper = demo.app.engine.connect().exec_driver_sql("SELECT evidence_id FROM evidence LIMIT 1").scalar_one()
+    with demo.app.reading() as session:
+        paper = session.exec(select(Evidence.evidence_id)).first()
     with demo.app.desk.session() as session:
         demo.app.lists.register_guarantor(
             session,
