@@ -77,6 +77,18 @@ def until_loaded(click: Callable[..., None]) -> Callable[..., None]:
     return clicked
 
 
+def once_there(all_of: Callable[..., list[Any]]) -> Callable[..., list[Any]]:
+    """All that a locator finds, once there is one and its page has come."""
+
+    @wraps(all_of)
+    def found(self: Any) -> list[Any]:
+        self.first.wait_for(state="attached")
+        self.page.wait_for_load_state("load")
+        return all_of(self)
+
+    return found
+
+
 @pytest.fixture(scope="session")
 def browser() -> Iterator[Any]:
     """Chromium, or a skip that says what is missing."""
@@ -85,6 +97,7 @@ def browser() -> Iterator[Any]:
     playwright = pytest.importorskip("playwright.sync_api")
     for kind in (playwright.Locator, playwright.Page):
         kind.click = until_loaded(kind.click)
+    playwright.Locator.all = once_there(playwright.Locator.all)
     with playwright.sync_playwright() as driver:
         made = driver.chromium.launch(executable_path=shutil.which("chromium") or CHROMIUM, args=["--no-sandbox"])
         yield made

