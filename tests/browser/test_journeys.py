@@ -111,7 +111,7 @@ def test_the_slider_the_field_and_the_days_show_one_price_and_no_stale_one_can_b
     before = page.locator("#net .figure").inner_text()
     slide.focus()
     held: list[Any] = []
-    page.route("**/early?**", held.append)
+    page.route("**/early?**", lambda route: held.append(route))
     page.keyboard.press("ArrowRight")
     assert page.locator("#amount").input_value() == "100,001.00"
     assert page.locator("#figures button.main").is_disabled(), "an old figure cannot be taken"
@@ -119,9 +119,9 @@ def test_the_slider_the_field_and_the_days_show_one_price_and_no_stale_one_can_b
         if held:
             break
         page.wait_for_timeout(50)
+    while held:
+        held.pop(0).continue_()
     page.unroute("**/early?**")
-    for route in held:
-        route.continue_()
     page.locator("#figures:not([aria-busy]) button.main").wait_for()
     after = page.locator("#net .figure").inner_text()
     assert after != before
