@@ -2,23 +2,13 @@
 
 from __future__ import annotations
 
-import io
-import zipfile
 from typing import Any
 
 import pytest
 from tests.api.conftest import As
 from tests.api.installation import PINE
+from tests.cli.test_import_paths import zipped
 from tests.web.test_import import bring, counts
-
-
-def zipped(*members: tuple[str, bytes]) -> bytes:
-    made = io.BytesIO()
-    with zipfile.ZipFile(made, "w", zipfile.ZIP_DEFLATED) as file:
-        for name, content in members:
-            file.writestr(name, content)
-    return made.getvalue()
-
 
 WRONG: dict[str, tuple[str, bytes]] = {
     "a picture": ("scan.png", b"\x89PNG\r\n\x1a\n" + b"\x00" * 400),

@@ -20,10 +20,8 @@ from scf.parties.service import Parties
 from scf.receivables import queries
 from scf.receivables.models import Dossier, Note, NoteState, Receivable
 from scf.receivables.trade_facts import trade_facts
+from scf.rulebook.decisions import keep_decision
 from scf.rulebook.service import Judgement, Rulebook
-from scf.store import evidence
-from scf.store.commands import canonical_json
-from scf.store.evidence import Trust
 
 SMALL_FIRMS = ("small", "micro", "medium")
 Check = Callable[[Session, str, Mapping[str, Any]], None]
@@ -40,21 +38,7 @@ def hex_text(value: Any) -> str:
 
 def record_decisions(session: Session, judgements: Iterable[Judgement], done: Done) -> list[str]:
     """Keep each decision (rules, versions, outcomes, the transaction they let through) as evidence; returns its ids."""
-    kept = []
-    for judgement in judgements:
-        raw = canonical_json({**judgement.record(), "transaction": done.transaction_hash})
-        entry = evidence.record(
-            session,
-            raw,
-            kind="decision",
-            source="rulebook",
-            sender="scf",
-            trust=Trust.T2,
-            received_at=done.timestamp,
-            name=f"{judgement.act} {judgement.as_of.isoformat()} {judgement.verdict.value}",
-        )
-        kept.append(entry.evidence_id)
-    return kept
+    return [keep_decision(session, one, done.timestamp, transaction=done.transaction_hash) for one in judgements]
 
 
 class ActJudge:

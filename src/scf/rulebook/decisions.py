@@ -24,6 +24,20 @@ class LateTerms:
     fixed_minor: int = 0
 
 
+def keep_decision(session: Session, decision: Judgement, decided_at: int, **more: str) -> str:
+    """Keep a decision (rules, versions, outcomes, and `more` on what it was about) as evidence; returns its id."""
+    return evidence.record(
+        session,
+        canonical_json({**decision.record(), **more}),
+        kind="decision",
+        source="rulebook",
+        sender="scf",
+        trust=Trust.T2,
+        received_at=decided_at,
+        name=f"{decision.act} {decision.as_of.isoformat()} {decision.verdict.value}",
+    ).evidence_id
+
+
 class Decisions:
     """The rulebook under the ruleset an installation runs."""
 
@@ -47,17 +61,7 @@ class Decisions:
 
     def keep(self, session: Session, decision: Judgement, about: str) -> str:
         """Keep a decision (rules, versions, outcomes) as evidence, the same once; returns the evidence id."""
-        raw = canonical_json({**decision.record(), "about": about})
-        return evidence.record(
-            session,
-            raw,
-            kind="decision",
-            source="rulebook",
-            sender="scf",
-            trust=Trust.T2,
-            received_at=self._clock.now(),
-            name=f"{decision.act} {decision.as_of.isoformat()} {decision.verdict.value}",
-        ).evidence_id
+        return keep_decision(session, decision, self._clock.now(), about=about)
 
     def late_terms(self, due_on: date, currency: str) -> LateTerms:
         """What a debt that fell due on a day costs for each day of delay; nothing where the ruleset names no rate."""
