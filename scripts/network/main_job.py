@@ -12,7 +12,7 @@ import sqlite3
 from pathlib import Path
 from typing import Any
 
-from scf.app import App, Settings
+from scf.app import App
 from scf.demo.bankside import BankSide
 from scf.demo.cast import CORE, FAIRWAY, LOTUS, MEASURE, PINE, STEEL, firm
 from scf.demo.papers import Paper, invoice, net_of
@@ -21,6 +21,7 @@ from scf.demo.play import Audience, Play
 from scf.demo.run import anchor_evidence, demo_settings
 from scf.demo.steps import CNY, STEEL_ORDER, STORY_DAYS
 from scf.demo.story import Story
+from scf.installation import Settings
 from scf.kernel.clock import VirtualClock
 from scf.receivables.service import IssueRequest
 from scf.store.evidence import Trust

@@ -118,7 +118,8 @@ def serve(data: Data = DEFAULT_DATA, port: Port = 8000) -> None:
 def _serve(data: Path, port: int) -> None:
     import uvicorn
 
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.jobs.runner import JobRunner
     from scf.web.background import webhooks_sent
     from scf.web.server import create_server
@@ -136,7 +137,8 @@ def _serve(data: Path, port: int) -> None:
 @app.command()
 def status(data: Data = DEFAULT_DATA) -> None:
     """What this installation holds: ledger, books, evidence, exceptions."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.kernel.dates import from_unix
     from scf.kernel.money import format_money
     from scf.receivables import queries
@@ -177,7 +179,8 @@ def books_rebuild(
     check: Annotated[bool, typer.Option("--check", help="Rebuild beside the live books and compare.")] = False,
 ) -> None:
     """Rebuild the books from genesis; with --check, exit 0 only if every row equals the live books."""
-    from scf.app import Settings, open_app, rebuild_books
+    from scf.app import open_app, rebuild_books
+    from scf.installation import Settings
 
     with open_app(Settings.from_environment(data), read_only=check) as installation, terminal.progress() as bar:
         bar.add_task("Reading the ledger from genesis", total=None)
@@ -193,7 +196,7 @@ def books_rebuild(
 @keys.command("list")
 def keys_list(data: Data = DEFAULT_DATA) -> None:
     """Names and addresses of the keys in the data folder."""
-    from scf.app import Settings
+    from scf.installation import Settings
     from scf.parties.keys import KeyRing
 
     ring = KeyRing(data / "keys", Settings.from_environment(data).passphrase)
@@ -206,7 +209,7 @@ def keys_list(data: Data = DEFAULT_DATA) -> None:
 @keys.command("make")
 def keys_make(name: str, data: Data = DEFAULT_DATA) -> None:
     """Make a key, encrypted with SCF_PASSPHRASE."""
-    from scf.app import Settings
+    from scf.installation import Settings
     from scf.parties.keys import KeyRing
 
     passphrase = Settings.from_environment(data).passphrase
@@ -223,7 +226,7 @@ def keys_sign(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Sign what a page asks to sign: shows every field, prints one signature a line."""
-    from scf.app import Settings
+    from scf.installation import Settings
     from scf.parties.keys import KeyRing
     from scf.parties.signing_file import documents_in, sign_documents
 
@@ -246,7 +249,8 @@ def keys_token(
 ) -> None:
     """Make an API token for a member; it is shown once and stored only as a hash."""
     from scf.api.access import issue_token
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
 
     with open_app(Settings.from_environment(data)) as installation:
         terminal.out.print(issue_token(installation, address, name, days=days))
@@ -262,8 +266,9 @@ def audit_export(
     nonce: Annotated[str | None, typer.Option(help="The auditor's challenge.")] = None,
 ) -> None:
     """Write everything an auditor needs into one bundle."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
     from scf.audit import service
+    from scf.installation import Settings
 
     with open_app(Settings.from_environment(data), read_only=True) as installation, terminal.progress() as bar:
         task = bar.add_task("Writing blocks", total=installation.ledger.head().number + 1)

@@ -10,11 +10,12 @@ from datetime import UTC, datetime
 from functools import cache
 from pathlib import Path
 
-from scf.app import App, Settings, open_app
+from scf.app import App, open_app
 from scf.demo.bankside import BankSide
 from scf.demo.cast import CORE, FARHILL, HARBOUR, LOTUS, PINE, RIVER, STONE, address
 from scf.demo.play import Play, Silence
 from scf.demo.story import Story
+from scf.installation import Settings
 from scf.kernel.clock import VirtualClock
 from scf.receivables.service import PassRequest
 

@@ -9,9 +9,10 @@ from pathlib import Path
 
 import pytest
 
-from scf.app import Settings, open_app, rebuild_books
+from scf.app import open_app, rebuild_books
 from scf.demo.list_plan import matures_on, plan, punctuality
 from scf.demo.list_run import run_list
+from scf.installation import Settings
 from scf.kernel.clock import SystemClock
 from scf.kernel.problems import Problem
 from scf.receivables import queries

@@ -18,7 +18,7 @@ from sqlalchemy import Engine, event
 from sqlmodel import select
 from tests.installation import stock
 
-from scf.app import App, Settings, open_app, rebuild_books
+from scf.app import App, open_app, rebuild_books
 from scf.audit import service as audit
 from scf.bank import service as bank
 from scf.bank.models import BankInstruction, BankLine
@@ -28,6 +28,7 @@ from scf.demo.bankside import BIC
 from scf.demo.cast import CORE, LOTUS, PINE, RIVER, address
 from scf.demo.play import Silence
 from scf.entrusted import queries as entrusted_queries
+from scf.installation import Settings
 from scf.kernel.clock import SystemClock
 from scf.kernel.problems import Problem
 from scf.ledger.notes import note_id

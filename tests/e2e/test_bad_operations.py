@@ -19,10 +19,11 @@ import pytest
 from tests.installation import CNY, START, Installation
 from tests.ledger.nodes import free_port
 
-from scf.app import App, Settings, open_app, rebuild_books
+from scf.app import App, open_app, rebuild_books
 from scf.demo import run
 from scf.demo.play import Silence
 from scf.demo.run import demo_settings
+from scf.installation import Settings
 from scf.kernel.clock import VirtualClock
 from scf.kernel.problems import Problem
 from scf.ledger.artifacts import artifact

@@ -12,12 +12,13 @@ from tests.financing.scene import FACE
 from tests.financing.scene import Scene as MoneyScene
 from tests.installation import Installation
 
-from scf.app import OPERATOR_NAMES, rebuild_books
+from scf.app import rebuild_books
 from scf.demo.cast import CORE, FARHILL, HARBOUR, LOTUS, PINE, RIVER, STEEL
 from scf.entrusted import queries as accounts
 from scf.financing.collecting import Finding, payment_id
 from scf.financing.failure import of_note
 from scf.financing.models import BuyBackDemand
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.problems import Problem
 from scf.ledger.signing import sign_digest
 from scf.parties.keys import demo_key

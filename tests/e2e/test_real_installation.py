@@ -6,8 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from scf.app import Settings, open_app, set_up
+from scf.app import open_app
 from scf.demo.run import demo_settings
+from scf.installation import Settings, set_up
 from scf.kernel.problems import Problem
 
 

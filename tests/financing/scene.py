@@ -7,11 +7,11 @@ from datetime import date
 
 from tests.installation import CNY, Installation, Trade
 
-from scf.app import OPERATOR_NAMES
 from scf.demo.bankside import BankSide
 from scf.demo.cast import CIVIC, CORE, FARHILL, HARBOUR, firm
 from scf.financing.models import CollectedLine
 from scf.financing.price import Fee
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.clock import today
 from scf.kernel.dates import day_of, to_unix
 from scf.ledger.intents import quorum_digest

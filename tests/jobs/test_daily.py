@@ -7,10 +7,10 @@ from datetime import timedelta
 from tests.financing.scene import FACE, Scene
 from tests.installation import Installation
 
-from scf.app import OPERATOR_NAMES
 from scf.demo.cast import CORE, LOTUS
 from scf.desk.anchoring import anchor
 from scf.financing.collecting import payment_id
+from scf.installation import OPERATOR_NAMES
 from scf.jobs.service import DAY, Jobs
 from scf.ledger.signing import sign_digest
 from scf.parties.keys import demo_key

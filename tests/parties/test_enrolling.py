@@ -6,7 +6,7 @@ from dataclasses import replace
 
 from tests.installation import Installation
 
-from scf.app import OPERATOR_NAMES
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.identifiers import make_uscc
 from scf.parties.enrolling import Newcomer, enrol_firm
 from scf.parties.keys import demo_key

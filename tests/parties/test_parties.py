@@ -8,8 +8,9 @@ import pytest
 from sqlmodel import select
 from tests.installation import Installation, signed_by
 
-from scf.app import OPERATOR_NAMES, rebuild_books
+from scf.app import rebuild_books
 from scf.demo.cast import CIVIC, CORE, CORE_KEYS, FIRMS, LOTUS, PINE, demo_signers, enrol_cast, firm
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.identifiers import make_uscc
 from scf.kernel.problems import Problem
 from scf.ledger.intents import quorum_digest

@@ -7,11 +7,12 @@ from sqlmodel import select
 from tests.entrusted.test_release import FIRST, Scene, opened
 from tests.installation import Installation
 
-from scf.app import OPERATOR_NAMES, rebuild_books
+from scf.app import rebuild_books
 from scf.demo.cast import HARBOUR, LOTUS, PINE, firm
 from scf.demo.papers import invoice
 from scf.entrusted import queries
 from scf.holds.models import HoldLift
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.clock import today
 from scf.kernel.dates import next_day
 from scf.kernel.problems import Problem

@@ -13,11 +13,12 @@ from typing import Any
 
 import pytest
 
-from scf.app import App, Settings, open_app
+from scf.app import App, open_app
 from scf.audit import service as audit
 from scf.demo import run
 from scf.demo.cast import CORE, address
 from scf.demo.play import Silence
+from scf.installation import Settings
 from scf.web.server import create_server
 
 with warnings.catch_warnings():

@@ -19,11 +19,12 @@ import pytest
 
 from scf import terminal
 from scf.api.access import issue_token
-from scf.app import App, Settings, initialise, open_app
+from scf.app import App, open_app
 from scf.audit import service as audit
 from scf.demo.cast import CORE, LOTUS
 from scf.demo.papers import invoice, logistics_event
 from scf.desk.service import Prepared
+from scf.installation import Settings, initialise
 from scf.kernel.clock import VirtualClock, today
 from scf.kernel.dates import next_day, to_unix
 from scf.kernel.problems import Problem

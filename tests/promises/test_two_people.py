@@ -7,8 +7,8 @@ from collections.abc import Sequence
 import pytest
 from tests.installation import Installation, signed_by
 
-from scf.app import OPERATOR_NAMES
 from scf.demo.cast import CORE, CORE_KEYS, FIRMS, firm, seat_key
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.problems import Problem
 from scf.ledger.intents import quorum_digest
 from scf.ledger.types import Call

@@ -7,8 +7,8 @@ from typing import Any
 import pytest
 from tests.installation import Installation
 
-from scf.app import OPERATOR_NAMES
 from scf.demo.cast import CORE, HARBOUR, LOTUS
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.identifiers import make_uscc
 from scf.kernel.problems import Problem
 from scf.parties.keys import demo_key

@@ -7,9 +7,9 @@ from collections.abc import Sequence
 import pytest
 from tests.installation import Installation, signed_by
 
-from scf.app import OPERATOR_NAMES
 from scf.demo.cast import CORE, HARBOUR, PINE
 from scf.desk.service import Prepared
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.identifiers import make_uscc
 from scf.parties.keys import demo_key
 from scf.parties.models import Member

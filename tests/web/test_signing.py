@@ -19,9 +19,9 @@ from tests.web.desk_data import fill
 from typer.testing import CliRunner
 
 from scf.api.access import issue_token
-from scf.app import OPERATOR_NAMES
 from scf.cli import app as cli
 from scf.demo.cast import demo_signers
+from scf.installation import OPERATOR_NAMES
 from scf.ledger.hashing import keccak
 from scf.ledger.signing import recover_digest
 from scf.ledger.statements import digest_of

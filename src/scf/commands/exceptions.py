@@ -24,7 +24,8 @@ def list_exceptions(
     limit: Annotated[int, typer.Option(min=1, max=1000)] = 50,
 ) -> None:
     """The queue, the most urgent first."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.reconciliation import service
     from scf.reconciliation.facts import date_of
 
@@ -47,7 +48,8 @@ def list_exceptions(
 @app.command()
 def show(number: int, data: Data = Path("data")) -> None:
     """One exception: what disagrees with what, who decides by when, and what was decided."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.reconciliation import service
     from scf.reconciliation.facts import date_of
 
@@ -79,7 +81,8 @@ def decide(
     data: Data = Path("data"),
 ) -> None:
     """Decide an open exception, once, with a reason; no money moves by it."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.reconciliation import service
     from scf.store.session import transaction
 

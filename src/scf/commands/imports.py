@@ -57,7 +57,8 @@ def import_files(
     A folder stands for its files, and a zip archive for its members. With several files, each stands for itself: a
     refused one does not stop or undo the others, and the exit code is 1.
     """
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
 
     if not (files or apply or undo):
         raise typer.BadParameter("name files, or --apply or --undo with a number")

@@ -22,7 +22,8 @@ def list_jobs(
     state: Annotated[str | None, typer.Option(help="waiting, running, done or failed.")] = None,
 ) -> None:
     """Jobs, latest due first."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.kernel.dates import from_unix
 
     with open_app(Settings.from_environment(data), read_only=True) as installation:
@@ -43,7 +44,8 @@ def run(
     stay: Annotated[bool, typer.Option("--stay", help="Go on until Ctrl-C.")] = False,
 ) -> None:
     """Carry out everything that is due, late jobs included."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
 
     with open_app(Settings.from_environment(data)) as installation:
         installation.jobs.start()

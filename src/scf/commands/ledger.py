@@ -19,7 +19,7 @@ DEFAULT_DATA = Path("data")
 @app.command()
 def init(data: Data = DEFAULT_DATA) -> None:
     """Make a real installation: keys under `SCF_PASSPHRASE`, ledger and contracts; again goes on where it stopped."""
-    from scf.app import OPERATOR_NAMES, Settings, set_up
+    from scf.installation import OPERATOR_NAMES, Settings, set_up
 
     contracts = set_up(Settings.from_environment(data))
     for name, address in contracts.addresses.items():
@@ -34,7 +34,8 @@ def init(data: Data = DEFAULT_DATA) -> None:
 @app.command()
 def status(data: Data = DEFAULT_DATA) -> None:
     """Engine, chain id, head, and whether the contracts are those of this program."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.kernel.dates import from_unix
 
     with open_app(Settings.from_environment(data), read_only=True) as installation:
@@ -49,7 +50,7 @@ def status(data: Data = DEFAULT_DATA) -> None:
 @app.command()
 def verify(data: Data = DEFAULT_DATA) -> None:
     """Check the embedded ledger's file block by block; names the first bad block and exits 1."""
-    from scf.app import Settings, expected_genesis
+    from scf.installation import Settings, expected_genesis
     from scf.ledger.verify import verify_file
 
     path = _file(data)
@@ -73,7 +74,8 @@ def verify(data: Data = DEFAULT_DATA) -> None:
 @app.command()
 def export(out: Path, data: Data = DEFAULT_DATA) -> None:
     """Write every signed transaction with its block's order, time and roots as JSON lines."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.ledger.replay import export_chain
 
     with (
@@ -138,7 +140,8 @@ def move(
     data: Data = DEFAULT_DATA,
 ) -> None:
     """Let this installation go on with another ledger, once every block there has this one's times, gas and roots."""
-    from scf.app import App, Settings, open_app
+    from scf.app import App, open_app
+    from scf.installation import Settings
     from scf.ledger.open import open_ledger
     from scf.ledger.replay import same_history
 
@@ -193,7 +196,7 @@ def node(
 
 
 def _file(data: Path) -> Path:
-    from scf.app import Settings, not_set_up
+    from scf.installation import Settings, not_set_up
 
     path = data / "ledger.db"
     if not path.is_file():

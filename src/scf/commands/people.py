@@ -33,7 +33,8 @@ def firm(
 
     The first firms of an installation come in so: operators, core enterprise, banks. Suppliers come by invitation.
     """
-    from scf.app import OPERATOR_NAMES, Settings, open_app
+    from scf.app import open_app
+    from scf.installation import OPERATOR_NAMES, Settings
     from scf.kernel.money import parse_minor
     from scf.parties.enrolling import Newcomer, enrol_firm
 
@@ -56,7 +57,8 @@ def add(
 ) -> None:
     """Let a person act for one or several firms; the same again changes nothing."""
     from scf.api.access import caller_at
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
 
     with open_app(Settings.from_environment(data)) as installation, installation.desk.session() as session:
         person = installation.people.add(session, name, contact)
@@ -73,7 +75,8 @@ def link(
     origin: Annotated[str, typer.Option(help="Where the pages are.", envvar="SCF_ORIGIN")] = "http://127.0.0.1:8000",
 ) -> None:
     """Make a one-time sign-in link; it works once, within 15 minutes, and is stored only as a digest."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
 
     with open_app(Settings.from_environment(data)) as installation, installation.desk.session() as session:
         person = installation.people.by_contact(session, contact)
@@ -86,7 +89,8 @@ def link(
 @app.command()
 def applications(data: Data = DEFAULT_DATA) -> None:
     """Firms that asked to join, the one to be decided soonest first."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
 
     with open_app(Settings.from_environment(data)) as installation, installation.desk.session() as session:
         installation.onboarding.catch_up(session)
@@ -108,7 +112,8 @@ def enrol(
 ) -> None:
     """Enrol a firm with two operators' keys that this machine holds (a demo installation uses its demo keys)."""
     from scf.api import joining
-    from scf.app import OPERATOR_NAMES, Settings, open_app
+    from scf.app import open_app
+    from scf.installation import OPERATOR_NAMES, Settings
     from scf.ledger.intents import quorum_digest
 
     with open_app(Settings.from_environment(data)) as installation:

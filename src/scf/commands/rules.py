@@ -49,7 +49,7 @@ def _day(text: str | None) -> date:
 
 
 def _book(data: Path) -> Rulebook:
-    from scf.app import Settings
+    from scf.installation import Settings
     from scf.rulebook.service import Rulebook
 
     return Rulebook.load(Settings(data).rules)
@@ -119,7 +119,8 @@ def show(rule: str, data: Data = Path("data")) -> None:
 @app.command()
 def replay(ruleset: Named = "CN-PENDING", as_of: AsOf = None, data: Data = Path("data")) -> None:
     """Which receivables of the current book a ruleset would have refused, and their sum."""
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
     from scf.kernel.money import format_money
     from scf.receivables.replay import book_records
 

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scf.app import OPERATOR_NAMES, App
+from scf.app import App
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.identifiers import make_uscc
 from scf.kernel.problems import Problem
 from scf.ledger.deploy import creation_code

@@ -5,8 +5,9 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Sequence
 from typing import TypeVar
 
-from scf.app import OPERATOR_NAMES, App
+from scf.app import App
 from scf.demo.cast import PROGRAMME_KEYS
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.problems import Problem
 from scf.ledger.deploy import creation_code
 from scf.ledger.intents import quorum_digest

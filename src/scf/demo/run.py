@@ -7,12 +7,13 @@ from datetime import time as wall_time
 from pathlib import Path
 
 from scf import terminal
-from scf.app import OPERATOR_NAMES, App, Settings, open_app
+from scf.app import App, open_app
 from scf.demo.bankside import BankSide
 from scf.demo.play import Audience, Play
 from scf.demo.steps import STORY_DAYS
 from scf.demo.story import Story
 from scf.desk.anchoring import anchor
+from scf.installation import OPERATOR_NAMES, Settings
 from scf.kernel.clock import VirtualClock
 from scf.kernel.dates import day_of, next_day, to_unix
 from scf.kernel.money import format_money

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 from dataclasses import dataclass
 
-from scf.app import OPERATOR_NAMES, App
+from scf.app import App
 from scf.bank.simulator import account_number_of
 from scf.demo.list_cast import chunks
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.problems import Problem
 from scf.ledger.deploy import creation_code
 from scf.ledger.intents import quorum_digest
