@@ -136,7 +136,7 @@ def test_a_diverted_payee_is_named(desk: Desk) -> None:
     facts[3] = fact("payment", None, None, 100_000, invoice_references=("INV-PO-10",), key="b", account="XX66")
     desk.take(*facts)
     assert desk.codes("PO-10") == ["WRONG_PAYEE_ACCOUNT"]
-    assert "account XX66, but the agreed account is CN01" in desk.sentences()[0]
+    assert "goes to XX66, but CN01 was agreed" in desk.sentences()[0]
 
 
 def test_references_written_differently_meet_with_less_confidence(desk: Desk) -> None:

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 from sqlmodel import Session
 
@@ -27,10 +27,13 @@ class DisagreementRefusal(Problem):
         return sentence(self.code, language, **{**self.facts, "reason": _joined(reasons)})
 
 
-def ask(session: Session, stage: Stage, up_to_minor: int, *, applicant: str, clock: Clock) -> Answer | None:
+def ask(
+    session: Session, stage: Stage, up_to_minor: int, *, applicants: Collection[str], clock: Clock
+) -> Answer | None:
     """The four-way question for a release of up to `up_to_minor` of a stage; None when the stage names no order.
 
-    `applicant` is the organisation the money is locked for: what it says of itself does not count.
+    `applicants` are the names and numbers of the organisation the money is locked for: what it says of itself does not
+    count.
     """
     rule = session.get(StageRule, stage.rule)
     if rule is None or rule.order_reference is None:
@@ -43,7 +46,7 @@ def ask(session: Session, stage: Stage, up_to_minor: int, *, applicant: str, clo
         needs_goods="arrival" in rule.needs.split(","),
         name=rule.order_reference,
     )
-    return four_way(session, rule.order_reference, wanted, applicants={applicant}, clock=clock)
+    return four_way(session, rule.order_reference, wanted, applicants=applicants, clock=clock)
 
 
 def require(answer: Answer | None, order: str | None) -> None:

@@ -320,8 +320,8 @@ class EntrustedAccounts:
     def agreement(self, session: Session, account_id: int, number: int, up_to_minor: int) -> Answer | None:
         """The four-way question for a release of up to `up_to_minor` in all; None when the stage names no order."""
         stage = queries.stage(session, account_id, number)
-        beneficiary = self._parties.name_of(session, queries.account(session, account_id).beneficiary)
-        return ask(session, stage, up_to_minor, applicant=beneficiary, clock=self._desk.clock)
+        names = self._parties.known_as(session, queries.account(session, account_id).beneficiary)
+        return ask(session, stage, up_to_minor, applicants=names, clock=self._desk.clock)
 
     def _agreed(self, session: Session, account_id: int, number: int, up_to_minor: int) -> None:
         rule = session.get(StageRule, queries.stage(session, account_id, number).rule)

@@ -203,6 +203,14 @@ class Parties:
         organisation = self.organisation_of(session, address)
         return organisation.name if organisation else f"{address[:8]}…{address[-4:]}"
 
+    def known_as(self, session: Session, address: str) -> set[str]:
+        """All by which the organisation behind an address may sign a document: its name, code and seats."""
+        firm = self.organisation_of(session, address)
+        if firm is None:
+            return {address, self.name_of(session, address)}
+        seats = session.exec(select(col(Seat.address)).where(col(Seat.organisation_id) == firm.id)).all()
+        return {address, firm.name, *seats} | ({firm.uscc} if firm.uscc else set())
+
     def names(self, session: Session) -> dict[str, str]:
         """Names by address, for lists."""
         rows = session.exec(

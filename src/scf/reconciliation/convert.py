@@ -127,6 +127,7 @@ def _invoice_part(
             currency=invoice.currency,
             due_day=day_number(invoice.due_date) if invoice.due_date else None,
             account=invoice.payee_account,
+            payee=(name(invoice.payee) or "?") if invoice.is_assigned else None,
             lines=_lines(lines) if sign > 0 else (),
         )
     )

@@ -66,7 +66,8 @@ class Fact:
     `amount_minor` is net of tax (goods, order, invoice) or what moved (payment, negative for money back);
     `payable_minor` is what an invoice asks for. `key` tells two facts of one source apart that are otherwise alike: a
     bank's transaction id, an event's hash. `applicant_can_write` is True unless the source is known to be out of the
-    applicant's hands. `retracts` names the key of an earlier fact of the same source that is hereby withdrawn.
+    applicant's hands. `payee` is who is to be paid where an invoice says that it is not its seller. `retracts` names
+    the key of an earlier fact of the same source that is hereby withdrawn.
     """
 
     kind: Kind
@@ -93,6 +94,7 @@ class Fact:
     promised_day: int | None = None
     due_day: int | None = None
     account: str | None = None
+    payee: str | None = None
     applicant_can_write: bool = True
     passed: bool | None = None
     retracts: str | None = None

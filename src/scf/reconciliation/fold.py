@@ -317,6 +317,9 @@ def _accounts(order: Part | None, invoices: list[Part], payments: list[Part], su
         if account and allowed and account not in allowed:
             conflicts += 1
             sums.notes.setdefault("account_conflicts", (account, allowed[0]))
+    for fact in (p.fact for p in invoices if p.fact.payee):  # sold to somebody else, who is to be paid
+        conflicts += 1
+        sums.notes.setdefault("account_conflicts", (fact.payee or "", fact.seller or "?"))
     if not agreed and len(set(billed)) > 1:
         conflicts += len(set(billed)) - 1
         sums.notes.setdefault("account_conflicts", (billed[1], billed[0]))

@@ -351,11 +351,7 @@ class Intake:
         for case_id in touched:
             parts = self.shelf.parts.get(case_id, []) + self._fresh_parts.get(case_id, [])
             parts = [p for p in parts if p.fact.kind != Kind.INSTRUCTION]
-            folded = fold(parts)
-            twins = [self.twins.found[p.fact_id] for p in parts if p.fact_id in self.twins.found]
-            if twins:
-                folded.case = replace(folded.case, duplicate_invoices=folded.case.duplicate_invoices + len(twins))
-                folded.notes.setdefault("duplicate_invoices", twins[0])
+            folded = self.twins.count(fold(parts), (p.fact_id for p in parts))
             verdict = judge(folded.case, self.terms)
             self.judged[case_id] = folded, verdict
             self._summarise(self.shelf.cases[case_id], folded, verdict)

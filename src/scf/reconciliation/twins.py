@@ -2,13 +2,15 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
+from collections.abc import Collection, Iterable, Sequence
+from dataclasses import replace
 from typing import Any
 
 import sqlalchemy as sa
 
 from scf.reconciliation.duplicates import is_twin
 from scf.reconciliation.facts import normalise_party
+from scf.reconciliation.fold import Folded
 from scf.reconciliation.shelf import INVOICE, Shelf, chunks
 
 
@@ -46,6 +48,14 @@ class Twins:
                 .where(INVOICE.c.case_id.in_(chunk), INVOICE.c.twin_of.is_not(None))
             )
             self.found.update({row[0]: (row[1], row[2]) for row in self.shelf.session.execute(query)})
+
+    def count(self, folded: Folded, fact_ids: Iterable[int]) -> Folded:
+        """The case with its invoices that were sent for another order before counted as duplicates."""
+        twins = [self.found[i] for i in fact_ids if i in self.found]
+        if twins:
+            folded.case = replace(folded.case, duplicate_invoices=folded.case.duplicate_invoices + len(twins))
+            folded.notes.setdefault("duplicate_invoices", twins[0])
+        return folded
 
     def _row(self, fact_id: int, case_id: int) -> dict[str, Any]:
         fact = self.shelf.facts[fact_id]
