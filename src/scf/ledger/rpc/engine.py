@@ -12,9 +12,10 @@ from scf.kernel.clock import Clock
 from scf.kernel.problems import Problem
 from scf.ledger.hashing import keccak
 from scf.ledger.protocol import NotAccepted, Reverted
-from scf.ledger.rpc.formats import block_of, header_of, log_of, number, proof_of, quantity, raw, receipt_of
+from scf.ledger.rpc.formats import block_of, header_of, log_of, number, proof_of, quantity, raw
 from scf.ledger.rpc.heads import Heads
 from scf.ledger.rpc.nodes import Nodes
+from scf.ledger.rpc.receipts import FEW, Receipts
 from scf.ledger.rpc.transport import HttpTransport, RpcError, SocketTransport, Transport, TransportError
 from scf.ledger.signing import checksum
 from scf.ledger.types import Block, Call, Header, Log, Proof, Receipt
@@ -23,8 +24,6 @@ A = TypeVar("A")
 _KNOWN = ("already known", "known transaction", "alreadyknown", "already imported", "transaction already")
 _LATER = ("txpool is full", "pool is full", "limit exceeded", "too many", "timeout")
 _LOG_SPAN = 2_000
-_TIMES_KEPT = 50_000
-_FEW = 8
 
 
 class RpcLedger:
@@ -61,14 +60,13 @@ class RpcLedger:
         self._expected = chain_id
         self._genesis: bytes | None = None
         self._nodes = Nodes(transports, self._check_node, patience_s=patience_s)
+        self._receipts = Receipts(self._nodes, self.call)
         self._confirmations = confirmations
         self._mining_s = mining_s
         self._poll_s = poll_s
         self._resend_s = resend_s
         self.fees = fees
-        self._times: dict[bytes, int] = {}
         self._seen = -1
-        self._whole_blocks = True
         self._identity = threading.RLock()
         self._chain_id = number(self._nodes.ask("eth_chainId"))
         if chain_id is not None and self._chain_id != chain_id:
@@ -141,21 +139,23 @@ class RpcLedger:
         if block is None:
             raise Problem("ledger_unknown_block", number=number)
         hashes = [item["hash"] for item in block["transactions"]]
-        receipts = self._of_block(block["number"]) if len(hashes) > _FEW else None
+        receipts = self._receipts.of_block(block["number"]) if len(hashes) > FEW else None
         if receipts is None or len(receipts) != len(hashes):
-            receipts = self._answers([("eth_getTransactionReceipt", [key]) for key in hashes])
+            receipts = self._nodes.answers([("eth_getTransactionReceipt", [key]) for key in hashes])
         return block_of(block, receipts)
 
     def receipt(self, transaction_hash: bytes) -> Receipt | None:
         """See `Ledger.receipt`."""
-        found = self._receipts([transaction_hash]).get(transaction_hash)
+        found = self.receipts([transaction_hash]).get(transaction_hash)
         if found is None and self._nodes.another():  # the node asked first may lag
-            found = self._receipts([transaction_hash]).get(transaction_hash)
+            found = self.receipts([transaction_hash]).get(transaction_hash)
         return found
 
     def receipts(self, transaction_hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
-        """Receipts of those transactions that are mined, by hash."""
-        return self._receipts(transaction_hashes)
+        """Receipts of those transactions that are mined, by hash; the newest of their blocks counts as seen."""
+        found = self._receipts.of(transaction_hashes)
+        self._seen = max([self._seen, *(receipt.block_number for receipt in found.values())])
+        return found
 
     def submit(self, raws: Sequence[bytes]) -> list[Receipt]:
         """See `Ledger.submit`. Every node gets every transaction; what stays unmined is sent again.
@@ -190,7 +190,7 @@ class RpcLedger:
             texts = [error.message.lower() for error in errors]
             if len(errors) == len(answers) and not any(part in text for text in texts for part in (*_KNOWN, *_LATER)):
                 refused[key] = errors[0].message
-        mined = self._receipts(list(refused))
+        mined = self.receipts(list(refused))
         return {key: reason for key, reason in refused.items() if key not in mined}
 
     def _follow(self, by_hash: dict[bytes, bytes], reasons: dict[bytes, str]) -> dict[bytes, Receipt]:
@@ -207,7 +207,7 @@ class RpcLedger:
                 if len(found) + len(reasons) == len(by_hash):
                     return found
                 continue
-            fresh = self._patiently(partial(self._receipts, missing)) or {}
+            fresh = self._patiently(partial(self.receipts, missing)) or {}
             found.update(fresh)
             if fresh:
                 give_up = time.monotonic() + self._mining_s
@@ -302,7 +302,7 @@ class RpcLedger:
                     raise Problem("ledger_bad_answer", function="eth_getLogs", detail=str(error)) from error
                 span = max(1, span // 2)
                 continue
-            times = self._times_of({raw(item["blockHash"]) for item in items})
+            times = self._receipts.times_of({raw(item["blockHash"]) for item in items})
             items.sort(key=lambda item: (number(item["blockNumber"]), number(item["logIndex"])))
             for item in items:
                 yield log_of(item, times[raw(item["blockHash"])])
@@ -335,76 +335,6 @@ class RpcLedger:
 
     def __exit__(self, *_: object) -> None:
         self.close()
-
-    def _answers(self, requests: Sequence[tuple[str, Sequence[Any]]]) -> list[Any]:
-        answers = self._nodes.ask_all(requests)
-        for answer in answers:
-            if isinstance(answer, RpcError):
-                raise answer
-        return answers
-
-    def _receipts(self, hashes: Sequence[bytes]) -> dict[bytes, Receipt]:
-        items = self._found(hashes)
-        known = [item for item in items if item is not None and not isinstance(item, RpcError) and item["blockHash"]]
-        times = self._times_of({raw(item["blockHash"]) for item in known})
-        found = {}
-        for item in known:
-            key, block = raw(item["transactionHash"]), raw(item["blockHash"])
-            if block in times:
-                data = b"" if number(item["status"]) else self._reason(key, number(item["blockNumber"]))
-                found[key] = receipt_of(item, times[block], data)
-                self._seen = max(self._seen, found[key].block_number)
-        return found
-
-    def _found(self, hashes: Sequence[bytes]) -> list[Any]:
-        """Receipts as nodes give them; many by the block, because a node reads the whole block for each receipt."""
-        wanted = {"0x" + key.hex(): key for key in hashes}
-        items: list[Any] = []
-        while len(wanted) > _FEW:
-            (first,) = self._nodes.ask_all([("eth_getTransactionReceipt", [next(iter(wanted))])])
-            mined = first is not None and not isinstance(first, RpcError) and first["blockHash"]
-            together = self._of_block(first["blockNumber"]) if mined else None
-            some = [item for item in together or () if item["transactionHash"] in wanted]
-            items += some
-            for item in some:
-                del wanted[item["transactionHash"]]
-            if len(some) < _FEW:
-                break
-        return items + self._nodes.ask_all([("eth_getTransactionReceipt", [key]) for key in wanted])
-
-    def _of_block(self, number: Any) -> list[Any] | None:
-        """All receipts of a block at once; None where a node does not offer that."""
-        if not self._whole_blocks:
-            return None
-        try:
-            found: list[Any] | None = self._nodes.ask("eth_getBlockReceipts", number)
-        except RpcError:
-            self._whole_blocks = False
-            return None
-        return found
-
-    def _reason(self, transaction_hash: bytes, block: int) -> bytes:
-        """Why a mined transaction reverted: run again on the state before its block. Empty where that tells nothing."""
-        try:
-            item = self._nodes.ask("eth_getTransactionByHash", "0x" + transaction_hash.hex())
-            to = checksum(raw(item["to"])) if item["to"] else ""
-            call = Call(to, raw(item.get("input", item.get("data"))), "", "")
-            self.call(call, sender=checksum(raw(item["from"])), at=block - 1)
-        except Reverted as error:
-            return error.data
-        except (RpcError, Problem):
-            return b""
-        return b""
-
-    def _times_of(self, block_hashes: set[bytes]) -> dict[bytes, int]:
-        unknown = [key for key in block_hashes if key not in self._times]
-        if unknown:
-            if len(self._times) > _TIMES_KEPT:
-                self._times.clear()
-                unknown = list(block_hashes)
-            blocks = self._answers([("eth_getBlockByHash", ["0x" + key.hex(), False]) for key in unknown])
-            self._times.update({raw(b["hash"]): number(b["timestamp"]) for b in blocks if b is not None})
-        return {key: self._times[key] for key in block_hashes if key in self._times}
 
 
 def _is_socket(url: str) -> bool:

@@ -72,6 +72,14 @@ class Nodes:
             found += self._ask(requests[start : start + _BATCH])
         return found
 
+    def answers(self, requests: Sequence[Request]) -> list[Any]:
+        """Results of many requests. Raises the first RpcError among them."""
+        found = self.ask_all(requests)
+        for answer in found:
+            if isinstance(answer, RpcError):
+                raise answer
+        return found
+
     def broadcast(self, requests: Sequence[Request]) -> list[list[Any]]:
         """The same requests to every node that works; answers of each. Raises Problem `ledger_unreachable`."""
         answers: list[list[Any]] = []
