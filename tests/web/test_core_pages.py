@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.installation import Installation, enrolled_template
 
-from scf.demo.cast import CORE, FAIRWAY, LOTUS, PINE, RIVER, STONE, firm
+from scf.demo.cast import CORE, FAIRWAY, LOTUS, PINE, firm
 from scf.demo.papers import invoice, logistics_event, net_of
 from scf.demo.papers import order as purchase
 from scf.kernel.clock import today
@@ -182,19 +182,3 @@ def test_the_calendar_says_what_is_due_and_under_which_reference(at: Installatio
         len(rows) == 50 and rows[0]["end_to_end_id"].startswith("DUE") and rows[0]["structured_reference"][:2] == "RF"
     )
     assert go(LOTUS).get("/payables").status_code == 403
-
-
-def test_the_chain_shows_amounts_all_the_way_and_names_only_of_own_suppliers(at: Installation, go: Start) -> None:
-    with at.app.reading() as session:
-        row = next(row for row in queries.receivables_of(session, at.who(CORE)) if row.creditor == at.who(LOTUS))
-    at.submit(at.app.receivables.prepare_accept(row.root_note_id))
-    trade = at.trade("INV-RIVER-1", 5_000_00, seller=RIVER, buyer=LOTUS)
-    child = at.passed(row.root_note_id, RIVER, 5_000_00, trade)
-    at.passed(child, STONE, 2_000_00, at.trade("INV-STONE-1", 2_000_00, seller=STONE, buyer=RIVER))
-    page = go("maker").get("/chain").text
-    assert "tier 3" in page and "Lotus Pond" in page
-    assert "River Bend" not in page and "Stone Bridge" not in page
-    table = list(csv.DictReader(io.StringIO(go("maker").get("/chain.csv").text.lstrip("\ufeff"))))
-    deep = [row for row in table if row["tier"] == "3"]
-    assert [row["reached"] for row in deep] == ["2000.00"]
-    assert f"/receivables/{row.id}" in go("maker").get(f"/chain?creditor={at.who(LOTUS)}").text
