@@ -160,7 +160,7 @@ def test_a_guarantee_is_entered_by_two_operators(visit: Start) -> None:
     second.page.locator(".hero .turn a").click()
     second.page.locator("button[value=approve]").first.click()
     second.open("/guarantees")
-    assert "CNY 250,000.00" in second.page.locator(".hero .figure").inner_text()
+    assert "CNY\u00a0250,000.00" in second.page.locator(".hero .figure").inner_text()
     pleases_axe(second)
     first.quiet()
     second.quiet()

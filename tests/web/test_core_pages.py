@@ -13,7 +13,7 @@ from typing import Any
 import pytest
 from tests.installation import Installation, enrolled_template
 
-from scf.demo.cast import CORE, FAIRWAY, LOTUS, PINE, firm
+from scf.demo.cast import CORE, FAIRWAY, LOTUS, PINE, firm, seat_key
 from scf.demo.papers import invoice, logistics_event, net_of
 from scf.demo.papers import order as purchase
 from scf.kernel.clock import today
@@ -102,6 +102,14 @@ def test_what_waits_says_how_much_how_long_and_what_is_not_known(at: Installatio
     assert page.count('name="pick"') == 51
     assert "INV-NOT-HERE" not in go("maker").get("/to-accept.csv").text
     assert go(LOTUS).get("/to-accept").status_code == 403
+
+
+def test_a_seat_that_may_not_accept_invoices_is_not_sent_there(at: Installation, go: Start) -> None:
+    approver = TestClient(go("maker").app, headers={"Accept-Language": "en"})
+    approver.post("/sign-in", data={"address": seat_key(CORE, "approver").address})
+    home = approver.get("/").text
+    assert "Still locked in entrusted accounts" in home and "/to-accept" not in home
+    assert "/to-accept" in go("maker").get("/").text
 
 
 def test_a_file_is_taken_whole_or_not_at_all(at: Installation, go: Start) -> None:

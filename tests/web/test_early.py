@@ -46,10 +46,10 @@ def test_the_figure_shown_is_the_figure_signed_and_charged(text: str, demo: Inst
     assert len(shown) == 2
     nets = [int(one["net"]) for one in shown]
     assert nets == sorted(nets, reverse=True)
-    assert format_money(nets[0], "CNY") in page
+    assert format_money(nets[0], "CNY") in page.replace("\u00a0", " ")
     confirming = lotus.post("/early", data=shown[0])
     assert confirming.url.path == "/act/accept_quote"
-    assert format_money(nets[0], "CNY") in confirming.text
+    assert format_money(nets[0], "CNY") in confirming.text.replace("\u00a0", " ")
     done = confirm(lotus, confirming.text)
     note = done.url.path.removeprefix("/notes/")
     with demo.app.reading() as session:

@@ -80,7 +80,7 @@ def test_the_book_adds_up_and_its_limit_needs_a_second_person(demo: Installation
     assert silent.status_code >= 400
     agreed = officer.post("/to-approve/change", data={"change": change.group(1), "decision": "approve"})
     assert "It holds from now on" in agreed.text
-    assert "CNY 5,000,000.00" in harbour.get("/book").text
+    assert "CNY\u00a05,000,000.00" in harbour.get("/book").text
 
 
 def test_deals_are_told_apart_by_our_own_policy(demo: Installation, act_as: As) -> None:

@@ -20,7 +20,7 @@ def test_a_dispute_is_appealed_decided_and_ended_on_its_page(demo: Installation,
     name = f"dispute:1:{stage.stage}"
     payee, stranger = act_as("pine"), act_as("measure")
     page = payee.get("/holds").text
-    assert "one crate is wet" in page and "Part in dispute" in page and "CNY 1.00" in page
+    assert "one crate is wet" in page and "Part in dispute" in page and "CNY\u00a01.00" in page
     assert "one crate is wet" not in stranger.get("/holds").text
     assert stranger.post("/holds", data={"act": "appeal", "hold": name, "words": "mine"}).status_code == 404
     assert payee.post("/holds", data={"act": "appeal", "hold": name, "words": " "}).status_code == 422

@@ -49,7 +49,7 @@ def test_a_village_collective_joins_with_three_answers_and_accepts(demo: Install
     path = invite(demo, lotus, "1,200.00", to_name="The village")
     assert path.removeprefix("/join/").encode() not in (demo.app.settings.data / "scf.db").read_bytes()
     page = phone.get(path).text
-    assert "CNY 1,200.00" in page and "北桥汽车" in page and "莲塘铸造" in page
+    assert "CNY\u00a01,200.00" in page and "北桥汽车" in page and "莲塘铸造" in page
     assert len(re.findall(r"<input (?!type=\"hidden\")[^>]*required", page)) == 3
     accept = phone.post(path, data={"uscc": VILLAGE.lower(), **ANSWERS})
     assert accept.status_code == 200 and accept.url.path == "/act/accept", accept.text

@@ -112,7 +112,7 @@ def test_a_guarantee_is_entered_by_one_operator_and_agreed_by_another(demo: Inst
     assert change and "Harbour Guarantee stands for what" in page
     second.post("/to-approve/change", data={"change": change.group(1), "decision": "approve"})
     shown = bank.get("/guarantees").text
-    assert "CNY 100,000.00" in shown and "Enter a guarantee" not in shown
+    assert "CNY\u00a0100,000.00" in shown and "Enter a guarantee" not in shown
     assert "Harbour Guarantee" in bank.get("/book").text
     assert act_as("farhill").get("/guarantees").text.count("Harbour Guarantee") == 0
     assert act_as(LOTUS).get("/guarantees").status_code == 403

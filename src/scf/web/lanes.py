@@ -18,6 +18,7 @@ KINDS = {
     "inspection": N_("inspected"),
     "invoice": N_("invoiced"),
     "payment": N_("money"),
+    "instruction": N_("payment instruction"),
 }
 LANES = {"contract": N_("Contract"), "goods": N_("Goods"), "money": N_("Money")}
 ABOUT: Mapping[str, tuple[str, ...]] = {
@@ -127,5 +128,5 @@ def said(step: Step) -> str:
         parts.append(format_money(step.amount_minor, step.currency))
     if step.quantity_milli is not None:
         parts.append(f"× {step.quantity_milli / 1000:g}")
-    parts.append(f"{step.source} (T{step.trust})")
+    parts.append(f"{step.source.removeprefix('bank:')} (T{step.trust})")
     return " · ".join(str(part) for part in parts if part)

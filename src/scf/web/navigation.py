@@ -9,7 +9,7 @@ from scf.api.access import Caller
 from scf.parties.service import Role
 from scf.web.i18n import N_
 
-MOST_AT_FIRST = 5
+MOST_AT_FIRST = 4
 """How many places stand in the menu itself; the others are one step further, under "More"."""
 
 
@@ -72,20 +72,20 @@ PLACES: tuple[Place, ...] = (
     Place("/members", N_("Members")),
     Place("/verify", N_("Verify"), daily=Role.AUDITOR),
     Place("/developers", N_("Developers")),
-    Place("/notices", N_("Notices")),
 )
 """Every place of the menu, in the order in which each role finds its own. A page reached from another needs none."""
 
 
 def menu_of(caller: Caller | None) -> Menu:
-    """The menu of a caller: first page, what its roles come for daily, and notices; the rest under "More".
+    """The menu of a caller: first page and what its roles come for daily; the rest under "More".
 
-    Where few are daily, the general places fill the menu up. Nobody has an empty one.
+    Where few are daily, the general places fill the menu up; notices have their own bell above it. Nobody has an empty
+    one. On a phone the first row shows as many as fit, and "More" all of them.
     """
     if caller is None:
         return Menu()
     mine = [place for place in PLACES if place.roles is None or caller.has(place.roles)]
-    fixed = [place for place in mine if place.path in ("/", "/notices")]
+    fixed = [place for place in mine if place.path == "/"]
     others = [place for place in mine if place not in fixed]
     by_need = sorted(others, key=lambda place: not (place.daily is not None and caller.has(place.daily)))
     chosen = {*fixed, *by_need[: MOST_AT_FIRST - len(fixed)]}

@@ -190,6 +190,8 @@ def _environment(language: str) -> Environment:
         delivery=word("DELIVERIES"),
         decision=word("DECISIONS"),
         exception=word("EXCEPTIONS"),
+        kind=word("PAPERS"),
+        trust=lambda level: f"T{level} {spoken.gettext(words.TRUST[int(level)])}",
         svg=Markup,
     )
     return environment
@@ -203,7 +205,8 @@ def _minute(moment: str | None) -> str:
 
 
 def _money(value: Mapping[str, str] | None) -> str:
-    return "—" if value is None else format_money(int(value["minor"]), value["currency"])
+    """Money that never breaks between currency and figure."""
+    return "—" if value is None else format_money(int(value["minor"]), value["currency"]).replace(" ", "\u00a0")
 
 
 def _roles(caller: Caller | None) -> list[str]:

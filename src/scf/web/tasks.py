@@ -60,7 +60,7 @@ def _of_the_firm(views: Views) -> Iterator[Task]:
     """Invoices to confirm, and what somebody of the firm proposed that another has to check."""
     app, session, caller = views.app, views.session, views.caller
     obligor = app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR)
-    if obligor is not None and caller.has(Role.OBLIGOR | Role.APPROVER):
+    if obligor is not None and caller.has(Role.OBLIGOR):
         ready = [one for one in confirming.to_accept(app, session, obligor, limit=20_000) if not one.hindrance]
         if ready:
             code = ready[0].currency

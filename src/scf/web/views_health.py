@@ -10,11 +10,12 @@ from sqlmodel import Session, col, func, select
 from starlette.responses import Response
 
 from scf.api.shapes import amount
+from scf.api.views import moment
 from scf.app import App
 from scf.bank.models import BankFileRow
 from scf.financing.fairness import measure
 from scf.jobs.models import Job, LockedAlarm
-from scf.kernel.dates import day_of, from_unix
+from scf.kernel.dates import day_of
 from scf.kernel.money import format_money, format_plain
 from scf.parties.service import Role
 from scf.receivables.models import Financing, Note, NoteState, Receivable, ReceivableState
@@ -61,7 +62,7 @@ def health(request: Request, pages: PagesDoor, caller: Signed) -> Response:
         head={
             "number": head.number,
             "hash": "0x" + bytes(head.hash).hex(),
-            "at": f"{from_unix(head.timestamp):%Y-%m-%d %H:%M} UTC",
+            "at": moment(head.timestamp),
         },
         rows=rows,
         worst=rows[0] if rows and rows[0]["weight"] else None,

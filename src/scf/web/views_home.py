@@ -40,6 +40,8 @@ def home(request: Request, pages: PagesDoor, caller: Signed) -> Response:
             context["claims"] = claims_of(views)
         if caller.has(Role.FINANCIER):
             context["book"] = book_of(views)
+        if caller.has(Role.BANK | Role.ATTESTOR | Role.APPROVER):
+            context["entrusted"] = entrusted_of(views)
         if caller.has(Role.OPERATOR | Role.REGULATOR):
             context["queue"] = exceptions.open_exceptions(session, caller, limit=10)[0]
     if caller.sees_all:
@@ -78,6 +80,17 @@ def debt_of(views: Views) -> dict[str, Any]:
         "next": rows[0] if rows else None,
         "halted": halted,
     }
+
+
+def entrusted_of(views: Views) -> dict[str, Any]:
+    """How many entrusted accounts the caller has a part in, and what is still locked there by currency."""
+    rows = [views.account(row.id) for row in reads.accounts_related(views.session, views.caller.addresses, limit=200)]
+    locked: dict[str, int] = {}
+    for row in rows:
+        if row["locked"] is not None and row["locked_at"]:
+            left = int(row["locked"]["minor"]) - int(row["released"]["minor"]) - int(row["refunded"]["minor"])
+            locked[row["currency"]] = locked.get(row["currency"], 0) + left
+    return {"count": len(rows), "locked": [amount(minor, code) for code, minor in sorted(locked.items())]}
 
 
 def book_of(views: Views) -> dict[str, Any]:

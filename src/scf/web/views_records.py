@@ -5,22 +5,18 @@ from __future__ import annotations
 import csv
 import io
 from collections.abc import Callable
-from typing import Annotated, Any
+from typing import Any
 
-from fastapi import APIRouter, Request, UploadFile
-from fastapi import Form as FormField
+from fastapi import APIRouter, Request
 from starlette.responses import Response
 
 from scf.api import reads
 from scf.api.access import Caller
 from scf.api.paging import after_of, cursor_of
 from scf.api.policy import NoteSight
-from scf.api.routes_other import MOST_BYTES, take_in
 from scf.api.shapes import amount
 from scf.api.views import Json, Views
-from scf.documents.service import SHIPPED_MAPPINGS
 from scf.kernel.money import format_money
-from scf.kernel.problems import Problem
 from scf.receivables import queries
 from scf.receivables.models import NoteState, Receivable
 from scf.web import words
@@ -186,25 +182,10 @@ def _now_at(shown: Json, caller: Caller) -> Json:
 
 @router.get("/documents")
 def documents(request: Request, pages: PagesDoor, caller: Signed) -> Response:
-    """Documents the caller's organisation brought, and the way to bring more."""
-    return _documents_page(request, pages, caller)
-
-
-@router.post("/documents")
-def bring(
-    request: Request,
-    pages: PagesDoor,
-    caller: Signed,
-    file: UploadFile,
-    mapping: Annotated[str, FormField()] = "",
-) -> Response:
-    """Import one file; the same file twice changes nothing."""
-    raw = file.file.read(MOST_BYTES + 1)
-    try:
-        report = take_in(pages.app, caller, raw, file.filename or "upload", mapping or None)
-    except Problem as problem:
-        return _documents_page(request, pages, caller, problem=problem)
-    return _documents_page(request, pages, caller, report=report)
+    """Documents the caller's organisation brought; more come in through the import with its preview."""
+    with pages.app.reading() as session:
+        rows = reads.filed_by(session, caller.senders)
+    return pages.render(request, "documents.html", caller, rows=rows)
 
 
 @router.get("/evidence/{evidence_id}")
@@ -213,28 +194,6 @@ def evidence_page(request: Request, pages: PagesDoor, caller: Signed, evidence_i
     with pages.app.reading() as session:
         shown = Views(pages.app, session, caller).evidence(evidence_id)
     return pages.render(request, "evidence.html", caller, document=shown)
-
-
-def _documents_page(
-    request: Request,
-    pages: PagesDoor,
-    caller: Signed,
-    *,
-    report: dict[str, Any] | None = None,
-    problem: Problem | None = None,
-) -> Response:
-    with pages.app.reading() as session:
-        rows = reads.filed_by(session, caller.senders)
-    return pages.render(
-        request,
-        "documents.html",
-        caller,
-        status=problem.status if problem else 200,
-        rows=rows,
-        report=report,
-        problem=problem,
-        mappings=SHIPPED_MAPPINGS,
-    )
 
 
 def _slices(views: Views, sights: list[NoteSight]) -> list[Slice]:

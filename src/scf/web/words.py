@@ -74,6 +74,43 @@ EXCEPTIONS = {
     "EARLY": N_("early"),
     "PARTIAL": N_("partial"),
 }
+PAPERS = {
+    "UBL invoice": N_("UBL invoice"),
+    "UBL credit note": N_("UBL credit note"),
+    "UBL order": N_("UBL order"),
+    "UBL order response": N_("UBL order response"),
+    "UBL despatch advice": N_("UBL despatch advice"),
+    "UBL invoice response": N_("UBL invoice response"),
+    "UN/CEFACT CII invoice": N_("UN/CEFACT CII invoice"),
+    "China e-invoice": N_("China e-invoice"),
+    "China e-invoice OFD": N_("China e-invoice OFD"),
+    "EPCIS 2.0 JSON-LD": N_("EPCIS 2.0 JSON-LD"),
+    "EPCIS XML": N_("EPCIS XML"),
+    "DCSA track & trace": N_("DCSA track & trace"),
+    "ASC X12 interchange": N_("ASC X12 interchange"),
+    "camt.052 account report": N_("camt.052 account report"),
+    "camt.053 statement": N_("camt.053 statement"),
+    "camt.054 notification": N_("camt.054 notification"),
+    "pain.001 credit transfer": N_("pain.001 credit transfer"),
+    "pain.002 status report": N_("pain.002 status report"),
+    "payment instruction": N_("payment instruction"),
+    "purpose": N_("agreed purpose"),
+    "separate consent": N_("separate consent"),
+    "reading": N_("record of a reading"),
+    "decision": N_("decision"),
+    "change": N_("change of terms"),
+    "confirmation": N_("confirmation letter"),
+    "sample": N_("audit sample"),
+}
+"""What a document is. The names are those of its standard; in Chinese with the word a treasurer uses."""
+TRUST = (
+    N_("typed by the applicant"),
+    N_("uploaded"),
+    N_("signed by the counterparty"),
+    N_("a third party's own feed"),
+    N_("registry"),
+)
+"""Levels of trust in a source, from T0."""
 DECISIONS = {
     "accept": N_("Accept the difference"),
     "reject": N_("Reject"),
