@@ -151,20 +151,21 @@ def _quote_and_take(demo: Installation, act_as: As, path: str) -> None:
         "paying_bank": demo.at("civic"),
     }
     shown = harbour.post("/act/quote", data=answers)
-    figures = re.findall(r"CNY\s[\d,.]+", shown.text)
-    assert "CNY\u00a01,000.00" in figures
+    said = shown.text.replace("\u00a0", " ")
+    figures = re.findall(r"CNY [\d,.]+", said)
+    assert "CNY 1,000.00" in figures
     quoted = confirm(harbour, shown.text, clauses=2)
     assert quoted.url.path == path
-    sealed = steel.get(path).text
+    sealed = steel.get(path).text.replace("\u00a0", " ")
     assert "Open 1 firm prices" in sealed and figures[0] not in re.findall(r"Take (CNY [\d,.]+)", sealed)
     assert "/act/accept_quote" not in sealed
     assert act_as(STONE).post(path + "/open").status_code == 404
-    offer = steel.post(path + "/open").text
+    offer = steel.post(path + "/open").text.replace("\u00a0", " ")
     net = re.search(r"Take (CNY [\d,.]+)", offer)
     link = re.search(r"/act/accept_quote\?quote=0x[0-9a-f]{64}", offer)
-    assert net and link and net.group(1) in shown.text
+    assert net and link and net.group(1) in said
     taking = steel.get(link.group(0)).text
-    assert net.group(1) in taking
+    assert net.group(1) in taking.replace("\u00a0", " ")
     taken = confirm(steel, taking)
     assert "The note is locked for this financier" in taken.text
     assert "Pay out and confirm" in act_as("civic").get("/").text
