@@ -136,7 +136,7 @@ def test_the_obligor_fails_while_three_tiers_and_two_financiers_hold(installatio
     assert sum(row.interest_minor for row in rows) == interest
 
     with at.app.desk.session() as session:
-        (demand,) = scene.app.maturity.demand_buy_backs(session, number)
+        (demand,) = scene.app.maturity.recourse.demand_buy_backs(session, number)
         assert (demand.note_id, demand.assignor, demand.financier) == (with_recourse, at.who(RIVER), at.who(HARBOUR))
         terms, sold = scene.app.financing.financing(session, with_recourse), rows[3]
         late = sold.interest_minor + int(Fraction(sold.amount_minor * 500 * line.days_late, 1_000_000) + Fraction(1, 2))
@@ -146,10 +146,10 @@ def test_the_obligor_fails_while_three_tiers_and_two_financiers_hold(installatio
         assert len(session.exec(select(BuyBackDemand)).all()) == 1, "nobody else is asked: not Pine, not Lotus"
         for who in (at.who(PINE), at.who(LOTUS), at.who(CORE)):
             assert demand.assignor != who
-        lost = scene.app.maturity.waterfall(session, without)
+        lost = scene.app.maturity.recourse.waterfall(session, without)
         assert lost.buy_back_minor == 0
         assert sum(lost.paid.values()) + lost.residual_minor == rows[4].settled_minor + rows[4].interest_minor
-        whole = scene.app.maturity.waterfall(session, with_recourse, extra_minor=demand.amount_minor)
+        whole = scene.app.maturity.recourse.waterfall(session, with_recourse, extra_minor=demand.amount_minor)
         assert (whole.shortfall_minor, whole.residual_minor) == (0, 0), "the demand is exactly what is missing"
     assert scene.conserved(number)
 

@@ -152,18 +152,18 @@ def test_only_the_assignor_of_the_note_sold_with_recourse_is_asked_to_buy_back(s
     without = scene.sold(pine, 100_000_00, recourse=False)
     scene.move_to(scene.due(number) + timedelta(days=12))
     with scene.app.desk.session() as session:
-        (demand,) = scene.app.maturity.demand_buy_backs(session, number)
-        assert scene.app.maturity.demand_buy_backs(session, number) == []
+        (demand,) = scene.app.maturity.recourse.demand_buy_backs(session, number)
+        assert scene.app.maturity.recourse.demand_buy_backs(session, number) == []
         assert (demand.note_id, demand.assignor) == (with_recourse, scene.at.who(LOTUS))
         assert demand.financier == scene.at.who(HARBOUR)
-        late = scene.app.maturity.waterfall(session, with_recourse).still_owed.penalty_minor
+        late = scene.app.maturity.recourse.waterfall(session, with_recourse).still_owed.penalty_minor
         assert demand.amount_minor == 300_000_00 + late > 300_000_00
-        lost = scene.app.maturity.waterfall(session, without)
+        lost = scene.app.maturity.recourse.waterfall(session, without)
         assert (lost.buy_back_minor, lost.residual_to) == (0, ResidualTo.FINANCIER)
-        whole = scene.app.maturity.waterfall(session, with_recourse, extra_minor=demand.amount_minor + 5_00)
+        whole = scene.app.maturity.recourse.waterfall(session, with_recourse, extra_minor=demand.amount_minor + 5_00)
         assert (whole.residual_minor, whole.residual_to) == (5_00, ResidualTo.SUPPLIER)
         assert whole.paid[Bucket.FEES] == 50_000
-        shares = scene.app.maturity.priority(session, number, 350_000_00)
+        shares = scene.app.maturity.recourse.priority(session, number, 350_000_00)
         assert shares == {with_recourse: 300_000_00, without: 50_000_00}  # registered first, paid first
         assert len(session.exec(select(BuyBackDemand)).all()) == 1
 
@@ -184,7 +184,7 @@ def test_the_obligor_fails_with_three_tiers_holding(scene: Scene) -> None:
         assert sum(row.settled_minor for row in rows) == line.principal_minor
         assert sum(row.interest_minor for row in rows) == line.interest_minor
         assert all(row.state == NoteState.HELD and row.amount_minor > 0 for row in rows)
-        given_up = scene.app.maturity.write_off(session, river, scene.at.who(RIVER), "insolvent")
+        given_up = scene.app.maturity.recourse.write_off(session, river, scene.at.who(RIVER), "insolvent")
         assert given_up.amount_minor == rows[2].amount_minor
     assert scene.conserved(number)
     assert scene.row(number).outstanding_minor == FACE - line.principal_minor

@@ -184,7 +184,7 @@ def test_a_claim_registered_outside_before_ours_stops_the_payment(installation: 
     [line] = scene.look()
     at.app.maturity.prepare_attestation(line.line_id)
     with at.app.desk.session() as session:
-        shares = at.app.maturity.priority(session, number, 400_000_01)
+        shares = at.app.maturity.recourse.priority(session, number, 400_000_01)
     assert shares["OUT-LATER"] == 1, "ours was registered first"
     claim("OUT-BEFORE", row.issued_at - 60)
     problem = at.refused("CN-768-PRIORITY", lambda: at.app.maturity.prepare_attestation(line.line_id))

@@ -284,7 +284,7 @@ class Year:
         with self.app.desk.session() as session:
             for done in reported:
                 number = done.event("Halted").args["receivableId"]
-                self.tally.counts["buy_backs"] += len(self.app.maturity.demand_buy_backs(session, number))
+                self.tally.counts["buy_backs"] += len(self.app.maturity.recourse.demand_buy_backs(session, number))
             late = {row.obligor for row in self.app.maturity.overdue(session)}
             stuck = [row.address for row in self.app.maturity.halted(session) if row.address not in late]
             paper = canonical_json({"paid": sorted(stuck), "on": today(self.clock).isoformat()})

@@ -1,4 +1,4 @@
-"""Maturity: reminders, money in, overdue, cure, recourse, waterfall, write-off. The second door of this room.
+"""Maturity: reminders, money in, overdue and cure; `recourse` is what follows. The second door of this room.
 
 Bank lines become prepared attestations for the paying bank to sign; nothing here says that money moved.
 """
@@ -16,28 +16,25 @@ from scf.bank.calendar import BankCalendar, ChinaCalendar
 from scf.bank.models import BankLine
 from scf.desk.service import Desk, Done, Prepared
 from scf.financing.collecting import Finding, divide, due_day, match, owed
-from scf.financing.competing import claim_rank, claims_on
-from scf.financing.models import BuyBackDemand, CollectedLine, WriteOff
-from scf.financing.price import late_days, late_interest_minor
-from scf.financing.priority import distribute
+from scf.financing.competing import claim_rank
+from scf.financing.models import CollectedLine
+from scf.financing.price import late_days
+from scf.financing.recourse import Recourse
 from scf.financing.undoing import is_payout_back, reversed_before
-from scf.financing.waterfall import Allocation, Owed, allocate
 from scf.kernel.clock import today
-from scf.kernel.dates import day_of, days_between
+from scf.kernel.dates import days_between
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.ledger.types import Call
 from scf.parties.models import Member
 from scf.parties.service import Parties
 from scf.receivables import queries
-from scf.receivables.models import Financing, Note, NoteState, Receivable
+from scf.receivables.models import Receivable
 from scf.receivables.service import Receivables, plain, reference_hash
 from scf.rulebook.decisions import Decisions, LateTerms
 from scf.store import evidence
-from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
 
-BUY_BACK_DAYS = 10
 REMIND_DAYS_BEFORE = (7, 3, 1, 0)
 
 
@@ -70,6 +67,7 @@ class Maturity:
         self._parties = parties
         self._receivables = receivables
         self.calendar = calendar or ChinaCalendar(beyond="weekdays")
+        self.recourse = Recourse(desk, parties, self.overdue, self.due_day, self.lateness)
         self._reported: set[int] = set()
 
     def due_day(self, maturity: int) -> date:
@@ -298,99 +296,7 @@ class Maturity:
 
         return self._desk.once(key, caller, "cure", plain(message), build, reply)
 
-    # Financed notes --------------------------------------------------------------------------------------------------
-
-    def waterfall(
-        self, session: Session, note_id: str, *, on: date | None = None, cost_minor: int = 0, extra_minor: int = 0
-    ) -> Allocation:
-        """What one financed note brought so far, applied cost → penalty → fees → interest → principal → residual.
-
-        `extra_minor` is money that came outside the ledger (a buy-back). Raises Problem `unknown_financing`.
-        """
-        terms, note = self._financed(session, note_id)
-        row = queries.receivable(session, terms.receivable_id)
-        due = due_day(row.maturity, self.calendar)
-        days = late_days(due, on or today(self._desk.clock))
-        left = note.amount_minor if note.state != NoteState.SETTLED else 0
-        claim = Owed(
-            cost_minor=cost_minor,
-            penalty_minor=note.interest_minor + late_interest_minor(left, days, self.lateness(row).ppm_per_day),
-            fees_minor=terms.fees_minor,
-            interest_minor=terms.discount_minor,
-            principal_minor=terms.net_minor,
-        )
-        return allocate(note.settled_minor + note.interest_minor + extra_minor, claim, recourse=terms.recourse)
-
-    def demand_buy_backs(self, session: Session, receivable_id: int) -> list[BuyBackDemand]:
-        """Ask the assignor of each note financed with recourse, and of that note only, to buy it back; once a note."""
-        row = queries.receivable(session, receivable_id)
-        if row not in self.overdue(session):
-            return []
-        now = self._desk.clock.now()
-        made = []
-        financings = session.exec(
-            select(Financing).where(Financing.receivable_id == receivable_id, col(Financing.completed_at).is_not(None))
-        ).all()
-        for terms in financings:
-            allocation = self.waterfall(session, terms.note_id)
-            if not allocation.buy_back_minor or session.get(BuyBackDemand, terms.note_id) is not None:
-                continue
-            facts = {
-                "note": terms.note_id,
-                "quote": terms.quote_hash,
-                "assignor": terms.seller,
-                "financier": terms.financier,
-                "received_minor": allocation.received_minor,
-                "amount_minor": allocation.buy_back_minor,
-                "on": day_of(now).isoformat(),
-            }
-            demand = BuyBackDemand(
-                note_id=terms.note_id,
-                receivable_id=receivable_id,
-                financier=terms.financier,
-                assignor=terms.seller,
-                received_minor=allocation.received_minor,
-                amount_minor=allocation.buy_back_minor,
-                demanded_at=now,
-                pay_until=now + BUY_BACK_DAYS * 86_400,
-                evidence_id=self._keep(session, facts, "buy-back demand", terms.financier),
-            )
-            session.add(demand)
-            made.append(demand)
-        session.flush()
-        return made
-
-    def priority(self, session: Session, receivable_id: int, available_minor: int) -> dict[str, int]:
-        """What each claim on a receivable gets of an amount (Civil Code, Art. 768), by note id or outside number."""
-        return distribute(available_minor, claims_on(session, queries.receivable(session, receivable_id)))
-
-    def write_off(self, session: Session, note_id: str, by: str, reason: str) -> WriteOff:
-        """Its holder gives up an overdue note for its own accounts; the claim stays on the ledger.
-
-        Raises Problem `not_the_holder`, `note_not_overdue`.
-        """
-        note = queries.note(session, note_id)
-        if note.holder != by:
-            raise Problem("not_the_holder", who=self._parties.name_of(session, by))
-        known = session.get(WriteOff, note_id)
-        if known is not None:
-            return known
-        row = queries.receivable(session, note.receivable_id)
-        if row not in self.overdue(session) or not note.amount_minor:
-            raise Problem("note_not_overdue", note=note_id[:12] + "…")
-        facts = {"note": note_id, "holder": by, "amount_minor": note.amount_minor, "reason": reason}
-        known = WriteOff(
-            note_id=note_id,
-            receivable_id=row.id,
-            holder=by,
-            amount_minor=note.amount_minor,
-            reason=reason,
-            written_at=self._desk.clock.now(),
-            evidence_id=self._keep(session, facts, "write-off", by),
-        )
-        session.add(known)
-        session.flush()
-        return known
+    # What is said ----------------------------------------------------------------------------------------------------
 
     def halted(self, session: Session) -> Sequence[Member]:
         """Obligors that may not issue now."""
@@ -405,20 +311,3 @@ class Maturity:
             "en": f"{name} is overdue with {debt}; late interest so far {late}.",
             "zh-CN": f"{name} 逾期未付 {debt}，截至今日逾期利息 {late}。",
         }
-
-    def _financed(self, session: Session, note_id: str) -> tuple[Financing, Note]:
-        terms = session.get(Financing, note_id)
-        if terms is None:
-            raise Problem("unknown_financing", note=note_id)
-        return terms, queries.note(session, note_id)
-
-    def _keep(self, session: Session, facts: Mapping[str, Any], kind: str, sender: str) -> str:
-        return evidence.record(
-            session,
-            canonical_json(dict(facts)),
-            kind=kind,
-            source="scf",
-            sender=sender,
-            trust=Trust.T2,
-            received_at=self._desk.clock.now(),
-        ).evidence_id

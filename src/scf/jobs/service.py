@@ -214,7 +214,7 @@ class Jobs:
             for done in reported:
                 self._tell_overdue(session, int(done.event("Halted").args["receivableId"]), done)
             for row in self._maturity.overdue(session):
-                for demand in self._maturity.demand_buy_backs(session, row.id):
+                for demand in self._maturity.recourse.demand_buy_backs(session, row.id):
                     demands += 1
                     amount = format_money(demand.amount_minor, row.currency)
                     buyer = self._parties.name_of(session, demand.financier)
