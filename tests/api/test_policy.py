@@ -135,6 +135,15 @@ MATRIX = {
     "notes/{financed}": {"core", "pine", "harbour", "civic"} | OVERSEERS,
     "notes/{mass}/recipients": {"lotus"} | OVERSEERS,
     "shares": ALL,
+    "receivables/{receivable}/maturity": {"core", "lotus", "pine", "river", "stone", "harbour", "farhill", "steel"}
+    | {"civic"}
+    | OVERSEERS,
+    "receivables/{receivable}/ranks?available=1": {"civic"} | OVERSEERS,
+    "notes/{financed}/waterfall": {"pine", "harbour", "civic"} | OVERSEERS,
+    "collections": ALL,
+    "overdue": ALL,
+    "payments": ALL,
+    "bank-files": OVERSEERS,
     "entrusted/{account}": ACCOUNT,
     "entrusted/{account}/stages/0": ACCOUNT,
     "notes?holder={at_pine}": {"pine"} | OVERSEERS,
@@ -224,6 +233,7 @@ def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
     }
     elsewhere = {"evidence/{evidence_id}", "evidence/{evidence_id}/raw"}  # tests/api/test_documents.py
     elsewhere |= {"approvals/{approval_id}"}  # tests/api/test_money.py
+    known = {one.replace("{financed}/waterfall", "{note_id}/waterfall") for one in known}
     assert reading == (known - {"notes/{offered}", "notes/{financed}"}) | elsewhere
 
 
@@ -244,6 +254,10 @@ def _everything(client: Any, demo: Installation) -> str:
         "lifts",
         "asks",
         "policies",
+        "collections",
+        "overdue",
+        "payments",
+        f"receivables/{demo.receivable}/maturity",
         f"receivables/{demo.receivable}",
         f"receivables/{demo.receivable}/notes",
         *(f"notes/{note}" for note in demo.notes.values()),

@@ -14,8 +14,10 @@ from datetime import date
 from sqlmodel import Session, col, select
 
 from scf.bank import matching
-from scf.bank.models import BankInstruction, InstructionState
+from scf.bank.models import BankFileRow, BankInstruction, BankLine, BankOrder, InstructionState
 from scf.kernel.problems import Problem
+from scf.standards.records import DocumentKind
+from scf.store import evidence
 
 FAILED = (InstructionState.REJECTED, InstructionState.RETURNED, InstructionState.REVERSED)
 """States in which the money is not where it was sent, by the bank's own word."""
@@ -74,6 +76,27 @@ def failed_payments(session: Session) -> Sequence[BankInstruction]:
     query = select(BankInstruction).where(col(BankInstruction.state).in_(FAILED))
     rows = session.exec(query.order_by(col(BankInstruction.changed_at), col(BankInstruction.end_to_end_id))).all()
     return [row for row in rows if session.get(BankInstruction, _next(row.end_to_end_id)) is None]
+
+
+def word_on(session: Session, row: BankInstruction) -> str | None:
+    """Evidence id of the newest word on a payment: the line that tells of it, the bank's answer, or the order sent."""
+    lines = select(BankLine.evidence_id).where(
+        BankLine.matched == row.end_to_end_id, BankLine.account == row.debtor_account
+    )
+    said = session.exec(lines.order_by(col(BankLine.id).desc())).first()
+    order = session.get(BankOrder, row.message_id) if row.message_id else None
+    if said is not None or order is None:
+        return said
+    answers = select(BankFileRow.evidence_id).where(
+        BankFileRow.bank == order.bank,
+        BankFileRow.kind == DocumentKind.PAIN_002.value,
+        BankFileRow.received_at == row.changed_at,
+    )
+    about = order.message_id.encode()
+    for evidence_id in session.exec(answers.order_by(BankFileRow.evidence_id)):
+        if about in evidence.raw_bytes(session, evidence_id):
+            return evidence_id
+    return order.evidence_id
 
 
 def _next(name: str) -> str:

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 from scf.bank import again, files, matching, mirrors, orders
 from scf.bank.balances import BalanceProof, booked_minor, prove_balance
 from scf.bank.files import Collected, Reaction
-from scf.bank.models import BankAccount, BankInstruction, BankLine, InstructionState
+from scf.bank.models import BankAccount, BankFileRow, BankInstruction, BankLine, InstructionState
 from scf.bank.statements import bank_source
 from scf.kernel.identifiers import reference_of
 from scf.kernel.money import currency as currency_of
@@ -24,8 +24,10 @@ from scf.kernel.problems import Problem
 from scf.store.evidence import Trust
 
 __all__ = [
+    "FAILED",
     "BalanceProof",
     "BankAccount",
+    "BankFileRow",
     "BankInstruction",
     "BankLine",
     "Collected",
@@ -57,12 +59,15 @@ __all__ = [
     "unlock_account",
     "unmatched_lines",
     "withdraw_payment",
+    "word_on",
 ]  # fmt: skip
 
 ask_again = orders.ask_again
 attempt_name = again.attempt_name
 failed_payments = again.failed_payments
 pay_again = again.pay_again
+word_on = again.word_on
+FAILED = again.FAILED
 account = mirrors.account
 lock_account = mirrors.lock_account
 open_account = mirrors.open_account

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from datetime import timedelta
 
@@ -28,6 +29,8 @@ OWN_WORDS = "OWN"
 """Message ids of orders an obligor sends from its own system begin with this."""
 QUIET_DAYS = 4
 """A payment to another bank that is older than this does not come back any more."""
+_CHASED = re.compile(r"DUE\d+-(?!MG)")
+"""What an obligor owes is paid anew by its own plan, under a new name."""
 _OPEN = (InstructionState.WRITTEN, InstructionState.SENT, InstructionState.ACCEPTED)
 
 
@@ -130,7 +133,7 @@ class YearBank:
         refused = back = 0
         with self._app.desk.session() as session:
             for row in bank.failed_payments(session):
-                if row.end_to_end_id in besides or row.end_to_end_id.startswith("DUE"):
+                if row.end_to_end_id in besides or _CHASED.match(row.end_to_end_id):
                     continue
                 refused += row.state == InstructionState.REJECTED
                 back += row.state == InstructionState.RETURNED

@@ -9,7 +9,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import Session
 
 from scf.bank.calendar import business_day_from
-from scf.financing.collecting import Finding
+from scf.financing.collecting import Finding, make_good_id
 from scf.financing.models import CollectedLine
 
 if TYPE_CHECKING:
@@ -67,7 +67,8 @@ class Reversals:
                 year.plan_payment(day + timedelta(days=1), line.receivable_id, "rest")
             elif line.finding == Finding.REVERSED_AFTER_SETTLEMENT and line.receivable_id is not None:
                 core = year.obligor_of(session, line.receivable_id)
-                year.bank.pay(session, f"MKG{line.line_id}", core.account, year.bank.repayment, -line.amount_minor)
+                name = make_good_id(line.receivable_id, line.line_id)
+                year.bank.pay(session, name, core.account, year.bank.repayment, -line.amount_minor)
 
     def _reversed(self, names: list[str]) -> set[str]:
         """Reverse the credits of these payments that arrived; returns which."""

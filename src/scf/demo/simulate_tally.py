@@ -58,6 +58,7 @@ def figures(year: Year, capital_minor: int) -> dict[str, int]:
         for one in session.exec(select(Settlement)):
             paid[(one.receivable_id, one.round)] -= one.principal_minor + one.interest_minor
             year.tally.paid_out[one.payee] -= one.principal_minor + one.interest_minor
+        open_lines = len(year.app.maturity.exceptions(session))
         unproved = [one.number for one in year.locked.accounts if not year.bank.proved(session, one.number)]
     missing += sum(map(abs, paid.values())) + sum(map(abs, year.tally.paid_out.values()))
     year.locked.prove_all()
@@ -86,6 +87,7 @@ def figures(year: Year, capital_minor: int) -> dict[str, int]:
         "paid_before_instruction": counts["paid_before_instruction"],
         "lapsed_sales": counts["lapsed_sales"],
         "sent_back_minor": counts["sent_back_minor"],
+        "lines_unexplained": open_lines,
         "locked_alarms_open": counts["locked_alarms_open"],
         "transactions": counts["transactions"],
     }

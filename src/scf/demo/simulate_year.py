@@ -26,6 +26,7 @@ from scf.demo.simulate_sales import Sales
 from scf.demo.simulate_tally import Tally
 from scf.desk.service import Done, Prepared
 from scf.financing.collecting import due_day
+from scf.financing.payouts import give_back
 from scf.kernel.clock import VirtualClock, today
 from scf.kernel.dates import to_unix
 from scf.ledger.intents import quorum_digest
@@ -251,8 +252,7 @@ class Year:
             self.reversals.found(session, day, lines)
             for line in lines:
                 if line.surplus_minor and line.receivable_id:
-                    back = self.cast.of(queries.receivable(session, line.receivable_id).obligor)
-                    self.bank.pay(session, f"RET{line.line_id}", self.bank.repayment, back.account, line.surplus_minor)
+                    give_back(session, line.line_id, self.clock)
         acts = []
         for line in lines:
             if line.state == "prepared":

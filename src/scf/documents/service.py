@@ -117,6 +117,10 @@ class Documents(Imports):
         """Send waiting payments to a bank, take in what it says, and join its lines with goods and invoices."""
         return bank.exchange(self._desk.engine, gateway, self._desk.clock, react=self._join_lines)
 
+    def take_bank_file_again(self, session: Session, evidence_id: str, bic: str) -> bank.BankFileRow:
+        """Try a bank's refused file once more and join its lines. Raises Problem `evidence_unknown`."""
+        return bank.take_again(session, evidence_id, bic, now=self._desk.clock.now(), react=self._join_lines)
+
     def tie_payment(
         self, session: Session, payment: bank.BankInstruction, order_reference: str, *, by_note: bool = False
     ) -> None:

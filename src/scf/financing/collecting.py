@@ -42,6 +42,7 @@ class Finding(StrEnum):
     REVERSED = "reversed"
     REVERSED_AFTER_SETTLEMENT = "reversed_after_settlement"
     PAYOUT_BACK = "payout_back"
+    MADE_GOOD = "made_good"
 
 
 @dataclass(frozen=True, slots=True)
@@ -67,6 +68,11 @@ class Division:
 def payment_id(receivable_id: int, part: str = "") -> str:
     """End-to-end id an obligor pays a receivable under; `part` tells several payments apart."""
     return f"DUE{receivable_id}" + (f"-{part}" if part else "")
+
+
+def make_good_id(receivable_id: int, line_id: int) -> str:
+    """End-to-end id under which an obligor makes good what the bank took back, on line `line_id`, after settlement."""
+    return payment_id(receivable_id, f"MG{line_id}")
 
 
 def creditor_reference(receivable_id: int) -> str:

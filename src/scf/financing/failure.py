@@ -12,7 +12,7 @@ from datetime import date, timedelta
 
 from sqlmodel import Session, col, select
 
-from scf.financing.maturity import BUY_BACK_DAYS
+from scf.financing.recourse import BUY_BACK_DAYS
 from scf.kernel.dates import day_of
 from scf.kernel.money import format_money
 from scf.parties.service import Parties

@@ -18,9 +18,10 @@ from scf.desk.service import Desk, Done, Prepared
 from scf.financing.collecting import Finding, divide, due_day, match, owed
 from scf.financing.competing import claim_rank
 from scf.financing.models import CollectedLine
+from scf.financing.payouts import is_given_back, resolved
 from scf.financing.price import late_days
 from scf.financing.recourse import Recourse
-from scf.financing.undoing import is_payout_back, reversed_before
+from scf.financing.undoing import is_payout_back, made_good, reversed_before
 from scf.kernel.clock import today
 from scf.kernel.dates import days_between
 from scf.kernel.money import format_money
@@ -123,12 +124,17 @@ class Maturity:
         return fresh
 
     def exceptions(self, session: Session) -> Sequence[CollectedLine]:
-        """Lines a person has to look at: matched to nothing, to several, too much, or reversed; oldest first."""
-        return session.exec(
+        """Lines a person has to look at: matched to nothing, to several, too much, or reversed; oldest first.
+
+        What was sent back, made good or paid out anew is over.
+        """
+        rows = session.exec(
             select(CollectedLine)
             .where((CollectedLine.state == "exception") | (CollectedLine.surplus_minor > 0))
             .order_by(col(CollectedLine.line_id))
         ).all()
+        over = resolved(session, rows)
+        return [row for row in rows if row.line_id not in over]
 
     def prepare_attestation(self, line_id: int) -> Prepared:
         """The payment a line proves, for the paying bank to sign.
@@ -154,7 +160,8 @@ class Maturity:
     def assign(self, session: Session, line_id: int, receivable_id: int) -> CollectedLine:
         """A person says which receivable an unexplained credit pays. Raises Problem `line_not_payable`."""
         row = session.get(CollectedLine, line_id)
-        if row is None or row.finding not in (Finding.UNMATCHED, Finding.AMBIGUOUS):
+        is_open = row is not None and row.finding in (Finding.UNMATCHED, Finding.AMBIGUOUS) and row.amount_minor > 0
+        if row is None or not is_open or is_given_back(session, line_id):
             raise Problem("line_not_payable", line=line_id, finding=row.finding if row else "-")
         self._divide(session, row, queries.receivable(session, receivable_id))
         row.found_by = "person"
@@ -177,8 +184,13 @@ class Maturity:
             return row
         if receivable is None:
             row.finding, row.state = wrong or Finding.UNMATCHED, "exception"
-        else:
-            self._divide(session, row, receivable)
+            return row
+        self._divide(session, row, receivable)
+        taken_back = made_good(session, receivable.id, line) if row.finding == Finding.NOTHING_OWED else None
+        if taken_back is not None:
+            row.finding, row.state, row.surplus_minor = Finding.MADE_GOOD, "cancelled", 0
+            taken_back.state = "cancelled"
+            session.add(taken_back)
         return row
 
     def _divide(self, session: Session, row: CollectedLine, receivable: Receivable) -> None:

@@ -1,4 +1,4 @@
-"""Money that comes back on a repayment account: our own payments brought back, and credits taken back before told."""
+"""Money that goes back and forth on a repayment account: payouts brought back, credits taken back and made good."""
 
 from __future__ import annotations
 
@@ -28,5 +28,17 @@ def reversed_before(session: Session, line: BankLine) -> CollectedLine | None:
         CollectedLine.found_by == "reversal",
         CollectedLine.state == "exception",
         CollectedLine.finding == Finding.UNMATCHED,
+    )
+    return session.exec(query.order_by(col(CollectedLine.line_id))).first()
+
+
+def made_good(session: Session, receivable_id: int, line: BankLine) -> CollectedLine | None:
+    """The credit taken back after holders were paid that this one of the same amount replaces; None without one."""
+    query = select(CollectedLine).where(
+        CollectedLine.account == line.account,
+        CollectedLine.receivable_id == receivable_id,
+        CollectedLine.amount_minor == -line.amount_minor,
+        CollectedLine.state == "exception",
+        CollectedLine.finding == Finding.REVERSED_AFTER_SETTLEMENT,
     )
     return session.exec(query.order_by(col(CollectedLine.line_id))).first()

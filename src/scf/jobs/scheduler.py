@@ -7,6 +7,7 @@ transaction that finishes it.
 
 from __future__ import annotations
 
+import logging
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
@@ -25,6 +26,7 @@ GIVE_UP_AFTER = 5
 RETRY_SECONDS = 300
 ABANDONED_SECONDS = 900
 _MOST_AT_ONCE = 10_000
+_log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +115,9 @@ class Scheduler:
             outcome, succeeded = self._handlers[job.name](job.argument), True
         except Problem as problem:
             outcome, succeeded = f"{problem.code}: {problem.sentence('en')}", False
+        except Exception as error:  # whatever it is, it must hold up no other job; the text may carry what is secret
+            _log.exception("job %s failed", job.name)
+            outcome, succeeded = f"{type(error).__name__}.", False
 
         def finish(session: Session) -> None:
             row = session.get(Job, job.key)

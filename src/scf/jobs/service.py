@@ -14,6 +14,7 @@ from scf.jobs.locked_proof import prove_locked
 from scf.jobs.models import LockedAlarm
 from scf.jobs.notices import Notices
 from scf.jobs.scheduler import Handler, Ran, Scheduler
+from scf.jobs.telling import tell_failed_jobs, tell_failed_payments, tell_lines
 from scf.kernel.dates import day_of
 from scf.kernel.money import format_money
 from scf.parties.service import Parties
@@ -91,8 +92,12 @@ class Jobs:
         self.scheduler.start_repeating(self._desk.clock.now() if first_due_at is None else first_due_at)
 
     def run_due(self) -> list[Ran]:
-        """Carry out what is due now."""
-        return self.scheduler.run_due()
+        """Carry out what is due now; operators are told of what did not succeed."""
+        ran = self.scheduler.run_due()
+        if not all(one.succeeded for one in ran):
+            with self._desk.session() as session:
+                tell_failed_jobs(session, self._notices, self._desk.clock, ran)
+        return ran
 
     def alarms(self, session: Session, *, open_only: bool = True) -> Sequence[LockedAlarm]:
         """Differences between ledger and bank on locked accounts."""
@@ -177,12 +182,15 @@ class Jobs:
         with self._desk.session() as session:
             named = self._repayment_accounts
             numbers = named(session) if callable(named) else named
-            taken = sum(len(self._maturity.take_lines(session, one)) for one in numbers)
+            lines = [line for one in numbers for line in self._maturity.take_lines(session, one)]
+            tell_lines(session, self._notices, lines)
+            failed = tell_failed_payments(session, self._notices)
             proved, alarms = prove_locked(session, now=self._desk.clock.now())
             for alarm in alarms:
                 self._tell_alarm(session, alarm)
-        return f"{spoken}, {taken} on repayment accounts, {len(proved)} locked accounts proved, " + (
-            f"{len(alarms)} ALARMS" if alarms else "no alarm"
+        troubles = f", {failed} notices of failed payments" if failed else ""
+        return f"{spoken}, {len(lines)} on repayment accounts, {len(proved)} locked accounts proved, " + (
+            f"{len(alarms)} ALARMS{troubles}" if alarms else f"no alarm{troubles}"
         )
 
     def _tell_alarm(self, session: Session, alarm: LockedAlarm) -> None:
