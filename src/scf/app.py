@@ -124,9 +124,9 @@ class App:
         self.webhooks = Webhooks(
             engine, clock, settings.data, hosts_from(os.environ, demo=settings.demo), self.parties.organisation_id
         )
-        self.notices.listeners.append(self.webhooks.tell)
+        self.notices.listeners.append(self.webhooks.tell_all)
         self.holds = Holds(self.desk, self.parties, self.entrusted, tell=self._tell)
-        self.mass = MassPasses(self.desk, self.parties, judge, self.receivables, self.notices.tell)
+        self.mass = MassPasses(self.desk, self.parties, judge, self.receivables, self.notices.tell_all)
         for kind in (
             self.two_people.kind(),
             delegation_change(self.approvals, self.parties),

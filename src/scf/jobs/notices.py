@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import smtplib
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
 from typing import Protocol
@@ -16,6 +16,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session, col, select
 from standardwebhooks.webhooks import EmptyWebhookSecretError, Webhook
 
+from scf.desk.told import Told
 from scf.jobs.models import Notice, NoticeDelivery
 from scf.kernel.clock import Clock
 from scf.kernel.dates import from_unix
@@ -24,6 +25,7 @@ from scf.store import outbox
 from scf.store.session import run
 
 _TIMEOUT_SECONDS = 10
+_KEYS_AT_ONCE = 500
 
 
 class Channel(Protocol):
@@ -104,8 +106,8 @@ class Notices:
         self._engine = engine
         self._clock = clock
         self._channels = tuple(channels)
-        self.listeners: list[Callable[[Session, Notice], None]] = []
-        """Asked in the transaction that keeps a notice; what they write is kept or lost with it."""
+        self.listeners: list[Callable[[Session, Sequence[Notice]], None]] = []
+        """Asked in the transaction that keeps notices; what they write is kept or lost with it."""
 
     def tell(
         self,
@@ -122,28 +124,46 @@ class Notices:
 
         Raises Problem `notice_without_proof`.
         """
-        if transaction_hash is None and evidence_id is None:
-            raise Problem("notice_without_proof", notice=key)
-        if session.get(Notice, key) is not None:
-            return False
-        notice = Notice(
-            key=key,
-            recipient=recipient,
-            kind=kind,
-            en=words["en"],
-            zh=words["zh-CN"],
-            transaction_hash=transaction_hash,
-            evidence_id=evidence_id,
-            made_at=self._clock.now(),
-        )
-        session.add(notice)
+        told = Told(key, recipient, kind, words, transaction_hash, evidence_id)
+        return self.tell_all(session, [told]) == 1
+
+    def tell_all(self, session: Session, told: Sequence[Told]) -> int:
+        """Keep many notices at once, each under its key once, and queue them; returns how many were not told before.
+
+        Everything is written as sets of rows in the caller's transaction. Raises Problem `notice_without_proof`.
+        """
+        wanted: dict[str, Told] = {}
+        for one in told:
+            if one.transaction_hash is None and one.evidence_id is None:
+                raise Problem("notice_without_proof", notice=one.key)
+            wanted.setdefault(one.key, one)
+        for key in _known(session, list(wanted)):
+            del wanted[key]
+        if not wanted:
+            return 0
+        now = self._clock.now()
+        notices = [
+            Notice(
+                key=one.key,
+                recipient=one.recipient,
+                kind=one.kind,
+                en=one.words["en"],
+                zh=one.words["zh-CN"],
+                transaction_hash=one.transaction_hash,
+                evidence_id=one.evidence_id,
+                made_at=now,
+            )
+            for one in wanted.values()
+        ]
+        session.execute(sa.insert(Notice), [one.model_dump() for one in notices])
         for channel in self._channels:
-            session.add(NoticeDelivery(key=key, channel=channel.name))
-            outbox.put(session, _outbox_kind(channel), {"key": key}, at=self._clock.now(), dedupe_key=message_id(key))
-        session.flush()
+            rows = [{"key": key, "channel": channel.name, "state": "waiting", "attempts": 0} for key in wanted]
+            session.execute(sa.insert(NoticeDelivery), rows)
+            messages = [({"key": key}, message_id(key)) for key in wanted]
+            outbox.put_many(session, _outbox_kind(channel), messages, at=now)
         for listen in self.listeners:
-            listen(session, notice)
-        return True
+            listen(session, notices)
+        return len(notices)
 
     def of(self, session: Session, recipient: str, *, unread: bool = False, limit: int = 50) -> Sequence[Notice]:
         """A member's notices, newest first."""
@@ -226,6 +246,12 @@ class Notices:
 def message_id(key: str) -> str:
     """How a notice is called outside: the same each time it is sent, and nothing of its contents."""
     return "msg_" + hashlib.sha256(key.encode()).hexdigest()[:32]
+
+
+def _known(session: Session, keys: Sequence[str]) -> Iterator[str]:
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        query = select(Notice.key).where(col(Notice.key).in_(keys[start : start + _KEYS_AT_ONCE]))
+        yield from session.exec(query).all()
 
 
 def _outbox_kind(channel: Channel) -> str:

@@ -125,24 +125,23 @@ class Webhooks:
             sa.delete(OutboxRow).where(col(OutboxRow.kind) == _queue(webhook_id), col(OutboxRow.done_at).is_(None))
         )
 
-    def tell(self, session: Session, notice: Notice) -> None:
-        """Queue a notice for every webhook of the firm it goes to, in the transaction that keeps it."""
-        organisation_id = self._organisation_of(session, notice.recipient) if self.are_on else None
-        if organisation_id is None:
+    def tell_all(self, session: Session, notices: Sequence[Notice]) -> None:
+        """Queue notices for every webhook of the firms they go to, in the transaction that keeps them."""
+        if not self.are_on:
             return
-        body = {
-            "type": f"notice.{notice.kind}",
-            "timestamp": _moment(notice.made_at),
-            "data": {
-                "key": notice.key,
-                "recipient": notice.recipient,
-                "en": notice.en,
-                "zh-CN": notice.zh,
-                "proof": proof_of(notice),
-            },
-        }
-        for row in self.of(session, organisation_id):
-            outbox.put(session, _queue(row.id), body, at=self._clock.now(), dedupe_key=notice.key[:128])
+        query = select(Webhook).where(col(Webhook.ended_at).is_(None)).order_by(col(Webhook.made_at), col(Webhook.id))
+        hooks: dict[int, list[Webhook]] = {}
+        for row in session.exec(query):
+            hooks.setdefault(row.organisation_id, []).append(row)
+        if not hooks:
+            return
+        firms = {who: self._organisation_of(session, who) for who in {one.recipient for one in notices}}
+        queued: dict[str, list[tuple[dict[str, object], str]]] = {}
+        for notice in notices:
+            for row in hooks.get(firms[notice.recipient] or 0, []):
+                queued.setdefault(row.id, []).append((_told(notice), notice.key[:128]))
+        for webhook_id, messages in queued.items():
+            outbox.put_many(session, _queue(webhook_id), messages, at=self._clock.now())
 
     def test(self, session: Session, organisation_id: int, webhook_id: str) -> None:
         """Queue a message that says it is a test. Raises Problem `unknown_webhook`."""
@@ -237,6 +236,20 @@ def hosts_from(settings: Mapping[str, str], *, demo: bool) -> list[str]:
     if given is not None:
         return given.split(",")
     return list(_LOCAL) if demo else []
+
+
+def _told(notice: Notice) -> dict[str, object]:
+    return {
+        "type": f"notice.{notice.kind}",
+        "timestamp": _moment(notice.made_at),
+        "data": {
+            "key": notice.key,
+            "recipient": notice.recipient,
+            "en": notice.en,
+            "zh-CN": notice.zh,
+            "proof": proof_of(notice),
+        },
+    }
 
 
 def _queue(webhook_id: str) -> str:

@@ -8,13 +8,14 @@ from __future__ import annotations
 
 from collections.abc import Collection, Mapping, Sequence
 from dataclasses import dataclass, field
-from typing import Any, Protocol
+from typing import Any
 
 import sqlalchemy as sa
 from sqlalchemy.orm import aliased
 from sqlmodel import Session, col, select
 
 from scf.desk.service import Desk, Done, Prepared
+from scf.desk.told import TellAll, Told
 from scf.kernel.dates import ceil_hour, from_unix
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
@@ -30,23 +31,6 @@ from scf.store import evidence
 from scf.store.evidence import Trust
 
 LIST_KIND = "mass_list"
-
-
-class Tell(Protocol):
-    """How a member is told something, once for each key, with the transaction that proves it."""
-
-    def __call__(
-        self,
-        session: Session,
-        key: str,
-        recipient: str,
-        kind: str,
-        words: Mapping[str, str],
-        *,
-        transaction_hash: str | None = None,
-    ) -> bool:
-        """Keep the notice; False when this key was told before."""
-        ...
 
 
 @dataclass(frozen=True, slots=True)
@@ -93,7 +77,7 @@ class Progress:
 class MassPasses:
     """The door to mass passes: the giver's act, each recipient's share, and the giver's way to get the rest back."""
 
-    def __init__(self, desk: Desk, parties: Parties, judge: ActJudge, receivables: Receivables, tell: Tell) -> None:
+    def __init__(self, desk: Desk, parties: Parties, judge: ActJudge, receivables: Receivables, tell: TellAll) -> None:
         self._desk = desk
         self._parties = parties
         self._judge = judge
@@ -374,21 +358,18 @@ class MassPasses:
         mass_id = f"0x{int(done.event('MassPassed').args['massId']):064x}"
         shares = self._shares(session, [mass_id])
         givers = {who: self._parties.name_of(session, who) for who in {share.giver for share in shares}}
+        told = []
         for share in shares:
             giver = givers[share.giver]
             amount = format_money(share.amount_minor, share.currency)
             until = _hour(share.until)
-            self._tell(
-                session,
-                f"mass:{mass_id}:{share.leaf}",
-                share.recipient,
-                "share",
-                {
-                    "en": f"{giver} passed you {amount}. Take it until {until}; after that it goes back.",
-                    "zh-CN": f"{giver} 向您流转了 {amount}，请在 {until} 前领取；逾期将退回。",
-                },
-                transaction_hash=done.transaction_hash,
-            )
+            words = {
+                "en": f"{giver} passed you {amount}. Take it until {until}; after that it goes back.",
+                "zh-CN": f"{giver} 向您流转了 {amount}，请在 {until} 前领取；逾期将退回。",
+            }
+            key = f"mass:{mass_id}:{share.leaf}"
+            told.append(Told(key, share.recipient, "share", words, transaction_hash=done.transaction_hash))
+        self._tell(session, told)
 
 
 def _hour(seconds: int) -> str:

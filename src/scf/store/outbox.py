@@ -9,7 +9,7 @@ again; the receiver tells repeats by the message id. Several processes may do ei
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from functools import partial
 from typing import Any
@@ -27,6 +27,7 @@ from scf.store.session import run
 
 MAX_ATTEMPTS = 10
 """After so many failures a message waits for a person (`dead` in `counts`)."""
+_KEYS_AT_ONCE = 500
 _FIRST_WAIT_SECONDS = 2
 _LONGEST_WAIT_SECONDS = 3600
 
@@ -97,6 +98,30 @@ def put(
     session.flush()
     assert row.id is not None
     return row.id
+
+
+def put_many(session: Session, kind: str, messages: Sequence[tuple[Mapping[str, Any], str]], *, at: int) -> None:
+    """Write many messages (body, `dedupe_key`) at once; keys that are known already are left as they are."""
+    keys = [key for _, key in messages]
+    known: set[str | None] = set()
+    for start in range(0, len(keys), _KEYS_AT_ONCE):
+        some = keys[start : start + _KEYS_AT_ONCE]
+        query = select(OutboxRow.dedupe_key).where(OutboxRow.kind == kind, col(OutboxRow.dedupe_key).in_(some))
+        known |= set(session.exec(query))
+    rows = [
+        {
+            "kind": kind,
+            "dedupe_key": key,
+            "body": canonical_json(body).decode(),
+            "put_at": at,
+            "not_before": at,
+            "attempts": 0,
+        }
+        for body, key in messages
+        if key not in known
+    ]
+    if rows:
+        session.execute(sa.insert(OutboxRow), rows)
 
 
 def drain(
