@@ -6,6 +6,7 @@ import base64
 import time
 from collections.abc import Iterator
 from email import message_from_bytes
+from email.message import EmailMessage
 from email.policy import default
 from http.server import BaseHTTPRequestHandler, HTTPServer
 from pathlib import Path
@@ -16,6 +17,7 @@ import pytest
 from sqlalchemy import Engine
 from standardwebhooks.webhooks import Webhook, WebhookVerificationError
 
+from scf.desk.told import Told
 from scf.jobs.models import Notice
 from scf.jobs.notices import Notices, channels_from, message_id, proof_of
 from scf.kernel.clock import VirtualClock
@@ -149,6 +151,55 @@ def test_mail_goes_through_a_real_smtp_server_once_and_links_to_its_proof(engine
     assert letter["Message-ID"] == f"<{message_id('due:1:7')}@post.test>"
     text = letter.get_content()
     assert "已付款。" in text and "Paid." in text and "https://scf.test/proof/evidence/ab" in text
+
+
+def test_mail_is_written_in_the_language_its_reader_asked_for(monkeypatch: pytest.MonkeyPatch, engine: Engine) -> None:
+    letters: list[EmailMessage] = []
+
+    class Server:
+        def __init__(self, host: str, port: int, timeout: int) -> None: ...
+        def __enter__(self) -> Server:
+            return self
+
+        def __exit__(self, *_: object) -> None: ...
+        def send_message(self, letter: EmailMessage) -> None:
+            letters.append(letter)
+
+    monkeypatch.setattr("smtplib.SMTP", Server)
+    settings = {
+        "SCF_SMTP": "post:25",
+        "SCF_MAIL_FROM": "scf@post.test",
+        "SCF_MAIL_TO": "0xA=a@post.test=en,0xB=b@post.test=zh-CN",
+    }
+    notices = Notices(engine, VirtualClock(5), channels_from(settings, VirtualClock(5)))
+    with transaction(engine) as session:
+        notices.tell(session, "a", "0xA", "paid", WORDS, evidence_id="ab")
+        notices.tell(session, "b", "0xB", "paid", WORDS, evidence_id="ab")
+    notices.deliver()
+    said = {str(one["To"]): (str(one["Subject"]), one.get_content()) for one in letters}
+    assert said["a@post.test"][0] == "Paid." and "已付款。" not in said["a@post.test"][1]
+    assert said["b@post.test"][0] == "已付款。" and "Paid." not in said["b@post.test"][1]
+
+
+def test_thousands_are_told_at_once_each_once_and_all_or_none(engine: Engine) -> None:
+    channel = Outside()
+    notices = Notices(engine, VirtualClock(5), [channel])
+    heard: list[int] = []
+    notices.listeners.append(lambda session, told: heard.append(len(told)))
+    told = [Told(f"share:{n}", f"0x{n}", "share", WORDS, transaction_hash="0x12") for n in range(3_000)]
+    with transaction(engine) as session:
+        assert notices.tell_all(session, told[:1_200]) == 1_200
+    with pytest.raises(Problem), transaction(engine) as session:  # killed in the middle: nothing of it is there
+        assert notices.tell_all(session, told) == 1_800
+        notices.tell_all(session, [Told("bare", "0xA", "share", WORDS)])
+    with transaction(engine) as session:
+        assert notices.count(session) == 1_200
+        assert notices.tell_all(session, [*told, told[-1]]) == 1_800
+        assert notices.tell_all(session, told) == 0
+        assert notices.count(session) == 3_000
+    assert heard == [1_200, 1_800, 1_800]
+    notices.deliver()
+    assert len(channel.sent) == len(set(channel.sent)) == 1_000, "as many as one round takes"
 
 
 def test_a_webhook_is_signed_so_that_its_receiver_can_check_it(engine: Engine) -> None:

@@ -16,9 +16,10 @@ from scf.api.paging import DEFAULT_LIMIT, Limit
 from scf.api.policy import require_signer
 from scf.api.shapes import DIGEST, Shape, amount
 from scf.api.views import Views, moment
-from scf.app import OPERATOR_NAMES, App
+from scf.app import App
 from scf.bank import service as bank
 from scf.financing.payouts import give_back, pay_holders
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.clock import today
 from scf.kernel.problems import Problem
 from scf.ledger.intents import quorum_digest

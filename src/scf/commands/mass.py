@@ -139,7 +139,8 @@ def reclaim(note: Note, data: Data = DEFAULT_DATA) -> None:
 
 
 def _opened(data: Path, *, read_only: bool = False) -> App:
-    from scf.app import Settings, open_app
+    from scf.app import open_app
+    from scf.installation import Settings
 
     return open_app(Settings.from_environment(data), read_only=read_only)
 

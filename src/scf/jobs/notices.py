@@ -8,6 +8,7 @@ import smtplib
 from collections.abc import Callable, Collection, Iterator, Mapping, Sequence
 from dataclasses import dataclass, field
 from email.message import EmailMessage
+from textwrap import shorten
 from typing import Protocol
 
 import httpx
@@ -26,6 +27,7 @@ from scf.store.session import run
 
 _TIMEOUT_SECONDS = 10
 _KEYS_AT_ONCE = 500
+_SUBJECT_CHARACTERS = 78
 
 
 class Channel(Protocol):
@@ -45,7 +47,8 @@ class Channel(Protocol):
 class MailChannel:
     """E-mail through an SMTP server to the addresses given for members; others are passed over.
 
-    A message carries the same id each time it is sent, and a whole link to its proof where the site is known.
+    `languages` says in which language a member reads (`zh-CN` or `en`); without it both are sent. A message carries
+    the same id each time it is sent, and a whole link to its proof where the site is known.
     """
 
     host: str
@@ -53,6 +56,7 @@ class MailChannel:
     sender: str
     addresses: Mapping[str, str]
     site: str = ""
+    languages: Mapping[str, str] = field(default_factory=dict)
     name: str = "mail"
 
     def send(self, notice: Notice) -> None:
@@ -61,9 +65,12 @@ class MailChannel:
         if to is None:
             return
         message = EmailMessage()
-        message["From"], message["To"], message["Subject"] = self.sender, to, f"scf: {notice.kind}"
+        tongue = self.languages.get(notice.recipient, "")
+        said = {"en": (notice.en,), "zh-CN": (notice.zh,)}.get(tongue, (notice.zh, notice.en))
+        message["From"], message["To"] = self.sender, to
+        message["Subject"] = shorten(said[0], _SUBJECT_CHARACTERS, placeholder="…")
         message["Message-ID"] = f"<{message_id(notice.key)}@{self.sender.rpartition('@')[2] or 'scf'}>"
-        message.set_content(f"{notice.zh}\n{notice.en}\n\n{self.site}{proof_of(notice)}\n")
+        message.set_content("\n".join((*said, "", f"{self.site}{proof_of(notice)}", "")))
         with smtplib.SMTP(self.host, self.port, timeout=_TIMEOUT_SECONDS) as server:
             server.send_message(message)
 
@@ -269,7 +276,7 @@ def channels_from(settings: Mapping[str, str], clock: Clock) -> list[Channel]:
     """Channels the settings name; none of them set: no channel, and nothing is ever sent.
 
     `SCF_WEBHOOK_URL` with `SCF_WEBHOOK_SECRET` (`whsec_` and base64); `SCF_SMTP` (host:port) with `SCF_MAIL_FROM` and
-    `SCF_MAIL_TO` (address=mail,…), and `SCF_ORIGIN` (https://…), where its pages are read.
+    `SCF_MAIL_TO` (address=mail,… or address=mail=zh-CN,…), and `SCF_ORIGIN` (https://…), where its pages are read.
 
     Raises Problem `webhook_secret_missing`.
     """
@@ -283,8 +290,9 @@ def channels_from(settings: Mapping[str, str], clock: Clock) -> list[Channel]:
         found.append(WebhookChannel(settings["SCF_WEBHOOK_URL"], secret, clock))
     if settings.get("SCF_SMTP") and settings.get("SCF_MAIL_FROM"):
         host, _, port = settings["SCF_SMTP"].partition(":")
-        pairs = (pair.partition("=") for pair in settings.get("SCF_MAIL_TO", "").split(",") if pair)
-        addresses = {who: to for who, _, to in pairs}
+        given = [pair.strip().split("=") for pair in settings.get("SCF_MAIL_TO", "").split(",") if "=" in pair]
+        addresses = {who: to for who, to, *_ in given}
+        languages = {who: tongue[0] for who, _, *tongue in given if tongue}
         site = settings.get("SCF_ORIGIN", "").rstrip("/")
-        found.append(MailChannel(host, int(port or 25), settings["SCF_MAIL_FROM"], addresses, site))
+        found.append(MailChannel(host, int(port or 25), settings["SCF_MAIL_FROM"], addresses, site, languages))
     return found
