@@ -6,12 +6,14 @@ import re
 from typing import Any
 
 import pytest
+from starlette.testclient import TestClient
 from tests.api.conftest import As
 from tests.api.installation import CORE, LOTUS, PINE, RIVER, STONE, Installation
 from tests.api.test_refusals import standing, trade
 
 from scf.demo.papers import invoice
 from scf.store.evidence import Evidence
+from scf.web.server import create_server
 
 SEATS = [
     (CORE, "account"),
@@ -157,7 +159,7 @@ def _quote_and_take(demo: Installation, act_as: As, path: str) -> None:
     quoted = confirm(harbour, shown.text, clauses=2)
     assert quoted.url.path == path
     sealed = steel.get(path).text.replace("\u00a0", " ")
-    assert "Open 1 firm prices" in sealed and figures[0] not in re.findall(r"Take (CNY [\d,.]+)", sealed)
+    assert "Open the firm price" in sealed and figures[0] not in re.findall(r"Take (CNY [\d,.]+)", sealed)
     assert "/act/accept_quote" not in sealed
     assert act_as(STONE).post(path + "/open").status_code == 404
     offer = steel.post(path + "/open").text.replace("\u00a0", " ")
@@ -266,6 +268,22 @@ def test_an_operator_decides_an_exception_with_a_reason(demo: Installation, act_
     assert decided.status_code == 200 and "The order is on paper." in decided.text
     empty = operator.post(f"/exceptions/{found.group(1)}", data={"decision": "accept", "reason": ""})
     assert empty.status_code in (409, 422) and "No money moved" in empty.text
+
+
+def test_refusals_say_first_what_happened_to_the_money_then_what_is_wrong(demo: Installation) -> None:
+    server = create_server(demo.app)
+    server.add_api_route("/breaks", lambda: 1 // 0)
+    client = TestClient(server, raise_server_exceptions=False, headers={"Accept-Language": "zh-CN"})
+    client.post("/sign-in", data={"address": demo.at(LOTUS)})
+    for path, status, words in (
+        ("/nowhere", 404, "找不到此页面"),
+        ("/to-accept", 403, "此操作需要“核心企业”角色"),
+        ("/breaks", 500, "参考号"),
+    ):
+        answer = client.get(path)
+        assert answer.status_code == status and words in answer.text
+        assert answer.text.index("资金未变动") < answer.text.index(words)
+        assert "default-src 'none'" in answer.headers["content-security-policy"], "also what nobody caught is under it"
 
 
 def test_static_files_are_cached_by_content(act_as: As) -> None:

@@ -72,7 +72,26 @@ class Caller:
     def require(self, role: Role) -> None:
         """Raise Problem `role_needed` unless the seat has one of the roles."""
         if not self.has(role):
-            raise Problem("role_needed", role=(role.name or str(role)).lower(), caller=self.name)
+            raise Problem("role_needed", role=role_words(role), caller=self.name)
+
+
+def role_words(roles: Role) -> dict[str, str]:
+    """One of several roles as a refusal names them, in both languages."""
+    named = [words for role, words in _ROLE_WORDS.items() if role & roles]
+    return {"en": " or ".join(en for en, _ in named), "zh-CN": "或".join(zh for _, zh in named)}
+
+
+_ROLE_WORDS = {
+    Role.OBLIGOR: ("core enterprise", "核心企业"),
+    Role.SUPPLIER: ("supplier", "供应商"),
+    Role.FINANCIER: ("financier", "资金方"),
+    Role.BANK: ("paying bank", "付款银行"),
+    Role.ATTESTOR: ("attestor", "核证方"),
+    Role.APPROVER: ("approver", "批准人"),
+    Role.OPERATOR: ("operator", "运营方"),
+    Role.AUDITOR: ("auditor", "审计方"),
+    Role.REGULATOR: ("regulator", "监管方"),
+}
 
 
 def caller_at(app: App, session: Session, address: str) -> Caller:

@@ -44,6 +44,7 @@ class Hold:
     evidence_id: str | None = None
 
 
+_OWNERS = {"operator": "运营方", "finance": "财务", "purchasing": "采购", "logistics": "物流", "supplier": "供应商"}
 _OPERATORS = {"en": "two operators", "zh-CN": "两名运营人员"}
 
 
@@ -178,7 +179,7 @@ def _exceptions(session: Session) -> Iterator[Hold]:
                 id=f"exception:{row.id}",
                 kind="exception",
                 reason={"en": row.sentence_en, "zh-CN": row.sentence_zh},
-                owner={"en": row.owner, "zh-CN": row.owner},
+                owner={"en": row.owner, "zh-CN": _OWNERS.get(row.owner, row.owner)},
                 since=0,
                 decide_by=to_unix(next_day(date_of(row.deadline_day))),
                 parties=_of_order(session, row.reference),

@@ -125,7 +125,7 @@ def said(step: Step) -> str:
     reference = step.reference or ""
     parts: list[Any] = [reference if len(reference) <= 40 else f"…{reference.partition('?')[0][-8:]}"]
     if step.amount_minor is not None and step.currency:
-        parts.append(format_money(step.amount_minor, step.currency))
+        parts.append(format_money(step.amount_minor, step.currency).replace(" ", "\u00a0"))
     if step.quantity_milli is not None:
         parts.append(f"× {step.quantity_milli / 1000:g}")
     parts.append(f"{step.source.removeprefix('bank:')} (T{step.trust})")

@@ -144,6 +144,8 @@ def _answer_errors(server: FastAPI) -> None:
         wait = retry_after(problem)
         if wait is not None:
             shown.headers["Retry-After"] = wait
+        for name, value in _headers_of(request.scope, pages.app.settings.demo).items():
+            shown.headers.setdefault(name, value)  # what nobody caught is answered outside of the middleware
         return shown
 
     server.add_exception_handler(SignInFirst, to_sign_in)

@@ -10,7 +10,7 @@ from fastapi import APIRouter, Form, Request
 from sqlmodel import Session, col, select
 from starlette.responses import Response
 
-from scf.api.access import Caller
+from scf.api.access import Caller, role_words
 from scf.api.shapes import amount
 from scf.kernel.clock import today
 from scf.kernel.dates import day_of
@@ -131,7 +131,7 @@ def shown_limits(pages: Pages, session: Session, financier: str, code: str) -> l
 def _financier(pages: Pages, session: Session, caller: Caller) -> str:
     found = pages.app.parties.account_of(session, caller.organisation_id, Role.FINANCIER)
     if found is None:
-        raise Problem("role_needed", role="financier", caller=caller.name)
+        raise Problem("role_needed", role=role_words(Role.FINANCIER), caller=caller.name)
     return found
 
 

@@ -158,7 +158,7 @@ def _icicle(cells: Sequence[dict[str, Any]], names: dict[str, str], code: str, l
     slices = []
     for cell in cells:
         who, tier = cell["creditor"], cell["tier"]
-        label = names.get(who, who) if tier == 1 else spoken.gettext("%(count)s notes") % {"count": cell["notes"]}
+        label = names.get(who, who) if tier == 1 else spoken.gettext("notes: %(count)s") % {"count": cell["notes"]}
         state = (
             "settled"
             if cell["settled"] >= cell["value"] > 0

@@ -12,7 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from starlette.responses import Response
 
 from scf.api import confirming
-from scf.api.access import Caller
+from scf.api.access import Caller, role_words
 from scf.api.shapes import amount
 from scf.app import App
 from scf.kernel.clock import today
@@ -158,7 +158,7 @@ def account_of(app: App, session: Session, caller: Caller) -> str:
     """The account a core enterprise owes by. Raises Problem `role_needed`."""
     found = app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR)
     if found is None:
-        raise Problem("role_needed", role="obligor", caller=caller.name)
+        raise Problem("role_needed", role=role_words(Role.OBLIGOR), caller=caller.name)
     return found
 
 

@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from starlette.responses import Response
 
 from scf.api import exceptions
-from scf.api.access import Caller
+from scf.api.access import Caller, role_words
 from scf.api.shapes import amount
 from scf.api.views import Views
 from scf.app import App
@@ -178,7 +178,7 @@ def _financier(pages: Pages, session: Session, caller: Caller) -> str:
     """The address by which the caller's firm finances. Raises Problem `role_needed`."""
     found = pages.app.parties.account_of(session, caller.organisation_id, Role.FINANCIER)
     if found is None:
-        raise Problem("role_needed", role="financier", caller=caller.name)
+        raise Problem("role_needed", role=role_words(Role.FINANCIER), caller=caller.name)
     return found
 
 
