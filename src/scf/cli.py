@@ -12,7 +12,7 @@ import typer
 from rich.table import Table
 
 from scf import __version__, terminal
-from scf.commands import exceptions, imports, jobs, ledger, mass, people, reconcile, rules, simulate
+from scf.commands import bank, exceptions, imports, jobs, ledger, mass, maturity, people, reconcile, rules, simulate
 from scf.kernel.problems import Problem
 
 app = typer.Typer(
@@ -34,6 +34,8 @@ app.add_typer(rules.app, name="rules")
 app.add_typer(simulate.app, name="simulate")
 app.add_typer(jobs.app, name="jobs")
 app.add_typer(mass.app, name="mass")
+app.add_typer(maturity.app, name="maturity")
+app.add_typer(bank.app, name="bank")
 app.add_typer(people.app, name="people")
 app.command("import")(imports.import_files)
 app.command("node")(ledger.node)

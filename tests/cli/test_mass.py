@@ -4,56 +4,24 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable
-from dataclasses import dataclass
 from pathlib import Path
 
 import pytest
+from tests.cli.lending import Ran, lend
 from tests.installation import Installation
 
-from scf import cli
 from scf.demo.cast import LOTUS, PINE, RIVER, demo_signers, firm
 from scf.ledger.signing import sign_digest
 from scf.ledger.statements import digest_of
 from scf.receivables.models import Dossier
 
 
-@dataclass(frozen=True, slots=True)
-class Ran:
-    code: int
-    said: str
-
-
 @pytest.fixture
 def scf(
     monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str], installation: Installation
 ) -> Callable[..., Ran]:
-    """Run `scf mass …` on the test's installation, under its clock."""
-    monkeypatch.setenv("SCF_LANG", "en")
-    monkeypatch.setattr("scf.commands.mass._opened", lambda data, read_only=False: _Lent(installation))
-
-    def run(*words: str) -> Ran:
-        monkeypatch.setattr("sys.argv", ["scf", "mass", *words])
-        code: object = 0
-        try:
-            cli.main()
-        except SystemExit as end:
-            code = end.code
-        said = capsys.readouterr()
-        return Ran(int(str(code or 0)), " ".join((said.out + said.err).split()))
-
-    return run
-
-
-class _Lent:
-    """The installation, not closed at the end of a command."""
-
-    def __init__(self, at: Installation) -> None:
-        self._at = at
-
-    def __enter__(self) -> object:
-        return self._at.app
-
-    def __exit__(self, *_: object) -> None: ...
+    run = lend(monkeypatch, capsys, installation, "scf.commands.mass._opened")
+    return lambda *words: run("mass", *words)
 
 
 def test_from_the_list_to_the_last_share(scf: Callable[..., Ran], installation: Installation, tmp_path: Path) -> None:

@@ -112,15 +112,24 @@ def assign(app: Scf, caller: Who, line_id: int, body: AssignBody, key: Key = Non
 
 
 @router.post("/collections/{line_id}/give-back")
-def send_back(app: Scf, caller: Who, line_id: int, key: Key = None) -> dict[str, Any]:
-    """Order what a line brought too much, or a credit nobody can explain, back to the account it came from; once."""
+def send_back(
+    app: Scf,
+    caller: Who,
+    line_id: int,
+    bic: Annotated[str | None, Query(pattern=r"^[A-Z]{6}[A-Z0-9]{2}(?:[A-Z0-9]{3})?$")] = None,
+    key: Key = None,
+) -> dict[str, Any]:
+    """Order what a line brought too much, or a credit nobody can explain, back to the account it came from; once.
+
+    `bic` names the bank of that account where it is not known here.
+    """
 
     def work(plan: object) -> dict[str, Any]:
         with app.desk.session() as session:
             collecting.line_for(app, session, caller, line_id, to_act=True)
-            return collecting.shown_payment(session, give_back(session, line_id, app.clock), False)
+            return collecting.shown_payment(session, give_back(session, line_id, app.clock, agent=bic), False)
 
-    return office.carry_out(app, caller, office.check_key(key), {"give_back": line_id}, work)
+    return office.carry_out(app, caller, office.check_key(key), {"give_back": line_id, "bic": bic}, work)
 
 
 # At maturity ----------------------------------------------------------------------------------------------------------

@@ -1,4 +1,4 @@
-"""`scf jobs run|list`: carry out what is due, or say what waits."""
+"""`scf jobs [run|list|retry]`: how each kind of job stands; carry out what is due; try again what was given up."""
 
 from __future__ import annotations
 
@@ -11,9 +11,56 @@ from rich.table import Table
 
 from scf import terminal
 
-app = typer.Typer(no_args_is_help=True, help="What runs by itself: deadlines, reminders, statements, proofs.")
+app = typer.Typer(invoke_without_command=True, help="What runs by itself: deadlines, reminders, statements, proofs.")
 Data = Annotated[Path, typer.Option("--data", help="The data folder.", envvar="SCF_DATA")]
 PAUSE_SECONDS = 30
+
+
+@app.callback()
+def overview(context: typer.Context, data: Data = Path("data")) -> None:
+    """What runs by itself: when each job is due next, how it ended last, what was given up."""
+    if context.invoked_subcommand is not None:
+        return
+    from scf.app import open_app
+    from scf.installation import Settings
+    from scf.kernel.dates import from_unix
+
+    with open_app(Settings.from_environment(data), read_only=True) as installation:
+        rows = installation.jobs.scheduler.overview()
+
+    def moment(seconds: int | None) -> str:
+        return "–" if seconds is None else f"{from_unix(seconds):%Y-%m-%d %H:%M}"
+
+    table = Table(box=None)
+    chinese = terminal.language() == "zh-CN"
+    for name in (
+        ("任务", "下次", "重试", "上次", "结果", "已放弃", "说明")
+        if chinese
+        else ("job", "next", "tries", "last", "ended", "given up", "what it did")
+    ):
+        table.add_column(name)
+    for row in rows:
+        table.add_row(
+            row.name, moment(row.next_due_at), str(row.attempts), moment(row.last_finished_at), row.last_state or "–",
+            str(row.failed), row.last_outcome or "–",
+        )  # fmt: skip
+    terminal.out.print(table)
+
+
+@app.command()
+def retry(
+    key: Annotated[
+        str, typer.Argument(help="Key of a job that was given up, as `scf jobs list --state failed` shows.")
+    ],
+    data: Data = Path("data"),
+) -> None:
+    """Let a job that was given up be tried again with the next round."""
+    from scf.app import open_app
+    from scf.installation import Settings
+
+    with open_app(Settings.from_environment(data)) as installation:
+        name = installation.jobs.scheduler.retry(key).name
+    terminal.say(f"{name} is tried again with the next round.", f"任务 {name} 将在下一轮重试。")
 
 
 @app.command("list")
@@ -29,11 +76,11 @@ def list_jobs(
     with open_app(Settings.from_environment(data), read_only=True) as installation:
         rows = installation.jobs.scheduler.jobs(state=state)
     table = Table(box=None)
-    for name in ("due", "job", "state", "runs", "outcome"):
+    for name in ("due", "key", "state", "runs", "outcome"):
         table.add_column(name)
     for row in rows:
         table.add_row(
-            f"{from_unix(row.due_at):%Y-%m-%d %H:%M}", row.name, row.state, str(row.attempts), row.outcome or ""
+            f"{from_unix(row.due_at):%Y-%m-%d %H:%M}", row.key, row.state, str(row.attempts), row.outcome or ""
         )
     terminal.out.print(table)
 

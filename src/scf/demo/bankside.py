@@ -51,7 +51,9 @@ class BankSide:
         named = [(row.account, row.name) for row in FIRMS if row.account]
         named += [(self.repayment_account, "Repayment account"), (self.locked_account, "Entrusted account 1")]
         for number, holder in named:
-            self.simulator.open_account(number, holder, CNY)
+            # What it took back after holders were paid, the bank carries until the obligor makes it good.
+            carries = WORKING_CAPITAL[CORE] if number == self.repayment_account else 0
+            self.simulator.open_account(number, holder, CNY, overdraft_minor=carries)
             with self.app.desk.session() as session:
                 bank.open_account(
                     session,

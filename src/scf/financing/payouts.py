@@ -95,14 +95,19 @@ def pay_holders(session: Session, parties: Parties, receivable_id: int, clock: C
     return payouts(session, parties, receivable_id)
 
 
-def give_back(session: Session, line_id: int, clock: Clock) -> BankInstruction:
+def give_back(session: Session, line_id: int, clock: Clock, *, agent: str | None = None) -> BankInstruction:
     """Send what a line brought too much, or a credit nobody can explain, back to the account it came from; once.
 
+    `agent` is the BIC of the bank that keeps the account, where the mirrors do not know it; what failed goes again.
     Raises Problem `nothing_to_give_back` or `line_without_payer`.
     """
     row, line = session.get(CollectedLine, line_id), session.get(BankLine, line_id)
     known = _standing(session, surplus_name(line_id))
     if known is not None:
+        if known.state in bank.FAILED:
+            known = bank.pay_again(session, known.end_to_end_id, execute_on=today(clock), now=clock.now())
+            known.creditor_agent = agent or known.creditor_agent
+            session.flush()
         return known
     whole = row.amount_minor if row and row.finding in _UNEXPLAINED and row.state == "exception" else 0
     amount_minor = (row.surplus_minor if row else 0) or max(whole, 0)
@@ -116,7 +121,7 @@ def give_back(session: Session, line_id: int, clock: Clock) -> BankInstruction:
         debtor_account=row.account,
         creditor_account=line.counterparty_account,
         creditor=line.counterparty,
-        creditor_agent=_agent(session, line.counterparty_account),
+        creditor_agent=_agent(session, line.counterparty_account) or agent,
         amount_minor=amount_minor,
         currency=line.currency,
         execute_on=today(clock),
@@ -126,8 +131,9 @@ def give_back(session: Session, line_id: int, clock: Clock) -> BankInstruction:
 
 
 def is_given_back(session: Session, line_id: int) -> bool:
-    """Whether what a line brought too much was ordered back."""
-    return session.get(BankInstruction, surplus_name(line_id)) is not None
+    """Whether what a line brought too much was ordered back, and that did not fail."""
+    standing = _standing(session, surplus_name(line_id))
+    return standing is not None and standing.state not in bank.FAILED
 
 
 def account_of(session: Session, parties: Parties, address: str, currency: str) -> BankAccount | None:

@@ -40,6 +40,22 @@ class Ran:
     outcome: str
 
 
+@dataclass(frozen=True, slots=True)
+class Overview:
+    """How one kind of job stands: when it is due next, how it ended last, how many were given up. Unix seconds.
+
+    `attempts` counts the tries of the one that is due next; more than 0 means that it failed before.
+    """
+
+    name: str
+    next_due_at: int | None
+    attempts: int
+    last_finished_at: int | None
+    last_state: str | None
+    last_outcome: str | None
+    failed: int
+
+
 class Scheduler:
     """Jobs of one installation. `every` names jobs that repeat, with their period in seconds."""
 
@@ -94,6 +110,40 @@ class Scheduler:
         query = select(Job).order_by(col(Job.due_at).desc(), col(Job.key)).limit(limit)
         with Session(self._engine) as session:
             return session.exec(query if state is None else query.where(Job.state == state)).all()
+
+    def overview(self) -> list[Overview]:
+        """Every kind of job this installation knows, in the order of its name."""
+        with Session(self._engine) as session:
+            return [self._stand(session, name) for name in sorted(self._handlers)]
+
+    def retry(self, key: str) -> Job:
+        """Let a job that was given up be tried again from now. Raises Problem `unknown_job`."""
+
+        def work(session: Session) -> Job:
+            job = session.get(Job, key)
+            if job is None or job.state != "failed":
+                raise Problem("unknown_job", job=key[:120])
+            job.state, job.attempts, job.due_at = "waiting", 0, self._clock.now()
+            session.add(job)
+            return job
+
+        return run(self._engine, work, alone="jobs")
+
+    def _stand(self, session: Session, name: str) -> Overview:
+        mine = select(Job).where(Job.name == name)
+        coming = session.exec(mine.where(col(Job.state).in_(("waiting", "running"))).order_by(col(Job.due_at))).first()
+        ended = mine.where(col(Job.finished_at).is_not(None))
+        last = session.exec(ended.order_by(col(Job.finished_at).desc(), col(Job.due_at).desc())).first()
+        failed = select(sa.func.count()).where(Job.name == name, Job.state == "failed")
+        return Overview(
+            name=name,
+            next_due_at=coming.due_at if coming else None,
+            attempts=coming.attempts if coming else 0,
+            last_finished_at=last.finished_at if last else None,
+            last_state=last.state if last else None,
+            last_outcome=(coming.outcome if coming and coming.outcome else last.outcome if last else None),
+            failed=session.exec(failed).one(),
+        )
 
     def _take(self, session: Session) -> Job | None:
         now = self._clock.now()
