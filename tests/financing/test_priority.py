@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -80,3 +82,93 @@ def test_registering_earlier_never_worsens_a_claim(claims: list[Claim], moment: 
             ahead_before = {c.claim_id for equals in rank(claims)[: place(claim.claim_id, claims)] for c in equals}
             ahead_now = {c.claim_id for equals in rank(changed)[: place(claim.claim_id, changed)] for c in equals}
             assert ahead_now <= ahead_before
+
+
+# The law once more, written as who precedes whom ----------------------------------------------------------------------
+
+
+def precedes(first: Claim, second: Claim) -> bool:
+    """Civil Code, Art. 768: registered before unregistered, the earlier registration first; else the earlier notice."""
+    if first.registered_at is not None and second.registered_at is not None:
+        return first.registered_at < second.registered_at
+    if first.registered_at is not None or second.registered_at is not None:
+        return first.registered_at is not None
+    if first.noticed_at is not None and second.noticed_at is not None:
+        return first.noticed_at < second.noticed_at
+    return first.noticed_at is not None and second.noticed_at is None
+
+
+def places(claims: list[Claim]) -> dict[str, int]:
+    return {claim.claim_id: place for place, equals in enumerate(rank(claims)) for claim in equals}
+
+
+@given(claims=claim_lists)
+def test_any_two_claims_stand_to_each_other_as_the_law_says(claims: list[Claim]) -> None:
+    place = places(claims)
+    assert len(place) == len(claims), "every claim has exactly one place"
+    assert sorted(set(place.values())) == list(range(len(set(place.values())))), "places leave no gap"
+    for first in claims:
+        for second in claims:
+            before, after = precedes(first, second), precedes(second, first)
+            assert not (before and after)
+            assert (place[first.claim_id] < place[second.claim_id]) == before
+            assert (place[first.claim_id] == place[second.claim_id]) == (not before and not after)
+
+
+@given(claims=claim_lists, data=st.data())
+def test_ranks_do_not_depend_on_the_order_given(claims: list[Claim], data: st.DataObject) -> None:
+    assert rank(data.draw(st.permutations(claims))) == rank(claims)
+
+
+@given(claims=claim_lists, data=st.data())
+def test_a_notice_changes_nothing_for_whoever_is_registered(claims: list[Claim], data: st.DataObject) -> None:
+    told = [replace(one, noticed_at=data.draw(times)) if one.registered_at is not None else one for one in claims]
+    assert places(told) == places(claims)
+
+
+@given(weights=st.lists(st.integers(1, 10**9), min_size=1, max_size=9), available=st.integers(0, 10**12))
+def test_equals_share_by_largest_remainder(weights: list[int], available: int) -> None:
+    """No cap bites: everyone gets its exact part rounded down or up, and who is rounded up had the larger remainder."""
+    claims = [Claim(f"{n:02d}", 10**13, weight) for n, weight in enumerate(weights)]
+    shares, whole = distribute(available, claims), sum(weights)
+    remainder = {}
+    for claim in claims:
+        down, rest = divmod(available * claim.financed_minor, whole)
+        assert shares[claim.claim_id] - down in (0, 1)
+        remainder[claim.claim_id] = rest
+    up = [one.claim_id for one in claims if shares[one.claim_id] > available * one.financed_minor // whole]
+    down_ids = [one.claim_id for one in claims if one.claim_id not in up]
+    assert all(remainder[a] >= remainder[b] for a in up for b in down_ids)
+    assert sum(shares.values()) == available
+
+
+@given(claims=claim_lists, available=st.integers(0, 10**7), more=st.integers(0, 10**6))
+def test_more_money_never_leaves_a_rank_with_less(claims: list[Claim], available: int, more: int) -> None:
+    less_, more_ = distribute(available, claims), distribute(available + more, claims)
+    for equals in rank(claims):
+        assert sum(more_[one.claim_id] for one in equals) >= sum(less_[one.claim_id] for one in equals)
+
+
+@given(claims=claim_lists, available=st.integers(0, 10**7), moment=st.integers(0, 5))
+def test_registering_never_costs_a_claim_a_cent(claims: list[Claim], available: int, moment: int) -> None:
+    before = distribute(available, claims)
+    for index, claim in enumerate(claims):
+        if claim.registered_at is None or claim.registered_at > moment:
+            changed = [*claims[:index], replace(claim, registered_at=moment), *claims[index + 1 :]]
+            assert distribute(available, changed)[claim.claim_id] >= before[claim.claim_id]
+
+
+@given(claims=claim_lists, available=st.integers(0, 10**7), data=st.data())
+def test_a_claim_less_never_leaves_an_earlier_rank_changed_or_a_later_one_poorer(
+    claims: list[Claim], available: int, data: st.DataObject
+) -> None:
+    if not claims:
+        return
+    gone = data.draw(st.sampled_from(claims))
+    rest = [one for one in claims if one is not gone]
+    before, after = distribute(available, claims), distribute(available, rest)
+    for equals in rank(rest):
+        totals = [sum(shares[one.claim_id] for one in equals) for shares in (before, after)]
+        assert totals[1] >= totals[0]
+        if precedes(equals[0], gone):
+            assert [before[one.claim_id] for one in equals] == [after[one.claim_id] for one in equals]

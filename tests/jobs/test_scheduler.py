@@ -87,3 +87,31 @@ def test_an_unknown_job_is_refused(engine: Engine) -> None:
     jobs = Scheduler(engine, VirtualClock(0), {})
     with transaction(engine) as session, pytest.raises(Problem, match="no job"):
         jobs.plan(session, "nothing", 0)
+
+
+def test_what_failed_is_seen_and_tried_again_when_somebody_says_so(engine: Engine) -> None:
+    clock, works = VirtualClock(0), False
+
+    def handler(argument: str) -> str:
+        if not works:
+            raise ZeroDivisionError("secret figures")
+        return "fine now"
+
+    jobs = Scheduler(engine, clock, {"sums": handler, "other": lambda _: "done"})
+    with transaction(engine) as session:
+        jobs.plan(session, "sums", 0, key="sums:0")
+        jobs.plan(session, "other", 0)
+    assert [(one.name, one.succeeded) for one in jobs.run_due()] == [("other", True), ("sums", False)]
+    for _ in range(GIVE_UP_AFTER):
+        clock.advance(days=1)
+        jobs.run_due()
+    stands = {one.name: one for one in jobs.overview()}
+    assert (stands["sums"].failed, stands["sums"].last_state, stands["sums"].next_due_at) == (1, "failed", None)
+    assert stands["sums"].last_outcome == "ZeroDivisionError.", "the kind of error, and nothing of what it says"
+    assert (stands["other"].last_state, stands["other"].last_outcome) == ("done", "done")
+    with pytest.raises(Problem):
+        jobs.retry("other:0")
+    works = True
+    jobs.retry("sums:0")
+    assert [one.outcome for one in jobs.run_due()] == ["fine now"]
+    assert {one.name: one.failed for one in jobs.overview()}["sums"] == 0

@@ -6,6 +6,10 @@ import subprocess
 import sys
 from pathlib import Path
 
+import pytest
+from tests.e2e.conftest import postgresql  # noqa: F401  a fixture
+from tests.store.conftest import postgresql_cluster  # noqa: F401  a fixture
+
 from scf.jobs.scheduler import ABANDONED_SECONDS, Scheduler
 from scf.kernel.clock import VirtualClock
 from scf.store.engine import open_engine
@@ -54,9 +58,16 @@ def let_go(*processes: subprocess.Popen[str]) -> list[int]:
     return [process.wait(timeout=120) for process in processes]
 
 
-def planned(folder: Path, count: int) -> str:
+@pytest.fixture(params=["sqlite", "postgresql"])
+def empty(request: pytest.FixtureRequest, tmp_path: Path) -> str:
+    """URL of an empty database."""
+    if request.param == "sqlite":
+        return f"sqlite:///{tmp_path / 'jobs.db'}"
+    return str(request.getfixturevalue("postgresql"))
+
+
+def planned(url: str, count: int) -> str:
     """A database with so many jobs that are due."""
-    url = f"sqlite:///{folder / 'jobs.db'}"
     engine = open_engine(url)
     create_schema(engine)
     jobs = Scheduler(engine, VirtualClock(0), {"work": lambda _: ""})
@@ -67,14 +78,14 @@ def planned(folder: Path, count: int) -> str:
     return url
 
 
-def test_two_processes_at_once_do_every_job_once(tmp_path: Path) -> None:
-    url, log = planned(tmp_path, JOBS), tmp_path / "log"
+def test_two_processes_at_once_do_every_job_once(empty: str, tmp_path: Path) -> None:
+    url, log = planned(empty, JOBS), tmp_path / "log"
     assert let_go(*(start(url, log, 1000) for _ in range(2))) == [0, 0]
     assert sorted(log.read_text().splitlines()) == sorted(f"job {number}" for number in range(JOBS))
 
 
-def test_a_killed_process_leaves_its_job_to_the_next_and_no_other_is_done_again(tmp_path: Path) -> None:
-    url, log = planned(tmp_path, 6), tmp_path / "log"
+def test_a_killed_process_leaves_its_job_to_the_next_and_no_other_is_done_again(empty: str, tmp_path: Path) -> None:
+    url, log = planned(empty, 6), tmp_path / "log"
     assert let_go(start(url, log, 1000, dies="job 3")) == [-9]
     assert let_go(start(url, log, 1000)) == [0]
     assert log.read_text().splitlines() == [f"job {number}" for number in (0, 1, 2, 3, 4, 5)], "3 may still be at work"

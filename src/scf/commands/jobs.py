@@ -49,9 +49,7 @@ def overview(context: typer.Context, data: Data = Path("data")) -> None:
 
 @app.command()
 def retry(
-    key: Annotated[
-        str, typer.Argument(help="Key of a job that was given up, as `scf jobs list --state failed` shows.")
-    ],
+    key: Annotated[str, typer.Argument(help="Key of a job that was given up, as `scf jobs list` shows.")],
     data: Data = Path("data"),
 ) -> None:
     """Let a job that was given up be tried again with the next round."""

@@ -61,8 +61,11 @@ def year(
 
 
 def _require_writable(path: Path) -> None:
-    """Refuse before the year begins what could not be written after it. Raises OSError."""
+    """Refuse before the year begins what could not be written after it. Raises Problem `simulation_file_unwritable`."""
     is_new = not path.exists()
-    path.open("ab").close()
+    try:
+        path.open("ab").close()
+    except OSError as error:
+        raise Problem("simulation_file_unwritable", name=str(path), reason=error.strerror or str(error)) from error
     if is_new:
         path.unlink()
