@@ -21,7 +21,7 @@ from scf.web.voice import FOLDER, MANIFEST, spoken_texts, text_digest
 VOICES = {"zh-CN": ("cmn", "155"), "en": ("en-gb", "150")}
 """espeak-ng's voice and words a minute by language."""
 MOST_BYTES = 25_000
-MOST_BYTES_TOGETHER = 400_000
+MOST_BYTES_TOGETHER = 560_000
 
 
 def record(text: str, language: str, target: Path) -> None:

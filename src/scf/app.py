@@ -13,6 +13,7 @@ from scf.desk.anchoring import anchor
 from scf.desk.service import Desk, Done
 from scf.documents.service import Documents
 from scf.entrusted.books import HANDLERS as ENTRUSTED_HANDLERS
+from scf.entrusted.proposing import Openings
 from scf.entrusted.queries import refuse_taking_back
 from scf.entrusted.service import EntrustedAccounts
 from scf.entrusted.settling import Settling
@@ -108,6 +109,7 @@ class App:
         self.invitations = Invitations(self.desk, self.parties, self.receivables)
         self.entrusted = EntrustedAccounts(self.desk, self.parties, self.decisions)
         self.settling = Settling(self.desk, self.parties, self.entrusted)
+        self.openings = Openings(self.desk, self.parties, self.entrusted, tell=self._tell)
         self.financing = FinancingDesk(
             self.desk, self.parties, self.rulebook, SimulatedRegistry(clock), ruleset=settings.ruleset
         )
@@ -125,13 +127,16 @@ class App:
             engine, clock, settings.data, hosts_from(os.environ, demo=settings.demo), self.parties.organisation_id
         )
         self.notices.listeners.append(self.webhooks.tell_all)
-        self.holds = Holds(self.desk, self.parties, self.entrusted, tell=self._tell)
+        self.lists = Lists(self.desk, self.parties)
+        self.guarantees = Guarantees(self.parties, clock)
+        self.holds = Holds(self.desk, self.parties, self.entrusted, self.lists, self.settling.check, tell=self._tell)
         self.mass = MassPasses(self.desk, self.parties, judge, self.receivables, self.notices.tell_all)
         for kind in (
             self.two_people.kind(),
             delegation_change(self.approvals, self.parties),
             *programme_changes(self.programmes, self.parties),
             *self.policies.kinds(),
+            *self.guarantees.kinds(),
             self.holds.kind(),
         ):
             self.changes.offer(kind)
@@ -150,25 +155,15 @@ class App:
             anchor=self._anchor,
             repayment_accounts=repayment_accounts,
             answer_asks=self.quotes.answer_open,
-            remind_holds=self._remind_holds,
+            remind_holds=self.holds.remind,
             funding=self.financing.funding,
         )
         self.documents.rests.append(lambda session, rest: refuse_taking_back(session, rest.orders))
-        self.lists = Lists(self.desk, self.parties)
-        self.guarantees = Guarantees(self.parties, clock)
-        for kind in self.guarantees.kinds():
-            self.changes.offer(kind)
 
     def _tell(
         self, session: Session, key: str, who: str, kind: str, words: Mapping[str, str], evidence_id: str
     ) -> None:
         self.notices.tell(session, key, who, kind, words, evidence_id=evidence_id)
-
-    def _remind_holds(self) -> int:
-        """Tick off urgent releases that were checked, then tell operators of what is past its day."""
-        with self.desk.session() as session:
-            self.settling.check(session)
-        return self.holds.remind()
 
     def _exchange(self) -> int:
         """Speak with every bank and join what it says; returns how many lines are new."""

@@ -13,6 +13,7 @@ from tests.api.test_refusals import API
 from scf.api.access import Caller
 from scf.api.policy import Circle, Sight, note_sights, receivable_sight
 from scf.demo.cast import firm
+from scf.entrusted.service import OpenRequest, StagePlan
 from scf.parties.service import Role
 from scf.receivables import queries
 from scf.receivables.mass import MassRequest
@@ -164,6 +165,8 @@ MATRIX = {
     "appeals": ALL,
     "lifts": ALL,
     "entrusted": ALL,
+    "openings": ALL,
+    "openings/{opening}": {"harbour", "pine"} | OVERSEERS,
     "participants": ALL,
     "exceptions": ALL,
     "imports": ALL,
@@ -188,6 +191,7 @@ def test_every_operation_answers_only_those_concerned(operation: str, demo: Inst
         at_core=demo.at(CORE),
         ask=demo.ask,
         mass=mass_of(demo),
+        opening=opening_of(demo),
         **{"import": _import_of_lotus(demo)},
     )
     allowed = {name for name, seat in SEATS.items() if act_as(*seat).get(f"{API}/{path}").status_code == 200}
@@ -198,6 +202,27 @@ def _import_of_lotus(demo: Installation) -> int:
     name = firm(LOTUS).name
     with demo.app.reading() as session:
         return demo.app.documents.imports(session, source=name)[0].id
+
+
+def opening_of(demo: Installation) -> str:
+    """An account Harbour proposed to Pine, made once."""
+    with demo.app.reading() as session:
+        made = demo.app.openings.of(session, [demo.at("harbour")])
+    if made:
+        return made[0].id
+    day = demo.clock.now() + 20 * 86_400
+    stage = StagePlan(demo.at("steel"), firm("steel").account, 1_00, "Arrived", "到货", ("arrival",), day)
+    prepared = demo.app.entrusted.prepare_open(
+        OpenRequest(
+            payer=demo.at("harbour"), beneficiary=demo.at(PINE), bank=demo.at("civic"), currency="CNY",
+            account="6200000000000000077", purpose="steel", contract="HT-1", consent="agreed", stages=(stage,),
+            attestors=(demo.at("fairway"), demo.at("measure")),
+            approvers=(demo.at("harbour", "credit-officer"), demo.at(CORE, "approver")),
+        )
+    )  # fmt: skip
+    signature = demo.story.play.sign(prepared)[0][0]
+    with demo.app.desk.session() as session:
+        return demo.app.openings.propose(session, prepared, demo.at("harbour"), signature).id
 
 
 def mass_of(demo: Installation) -> str:
@@ -229,6 +254,7 @@ def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
         .replace("{mass}", "{note_id}")
         .replace("{ask}", "{ask_id}")
         .replace("{import}", "{import_id}")
+        .replace("{opening}", "{opening_id}")
         for operation in MATRIX
     }
     elsewhere = {"evidence/{evidence_id}", "evidence/{evidence_id}/raw"}  # tests/api/test_documents.py
@@ -252,6 +278,7 @@ def _everything(client: Any, demo: Installation) -> str:
         "holds",
         "appeals",
         "lifts",
+        "openings",
         "asks",
         "policies",
         "collections",

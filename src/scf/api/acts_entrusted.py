@@ -37,8 +37,14 @@ def _open(app: App, caller: Caller, body: shapes.OpenBody) -> Ready:
         )
         for stage in body.stages
     )
-    plain = body.model_dump(exclude={"stages", "attestors", "approvers"})
-    request = OpenRequest(stages=stages, attestors=tuple(body.attestors), approvers=tuple(body.approvers), **plain)
+    plain = body.model_dump(exclude={"stages", "attestors", "approvers", "amount"})
+    request = OpenRequest(
+        stages=stages,
+        attestors=tuple(body.attestors),
+        approvers=tuple(body.approvers),
+        amount_minor=body.amount.read_in(body.currency) if body.amount else None,
+        **plain,
+    )
     return Ready(app.entrusted.prepare_open(request))
 
 

@@ -229,6 +229,7 @@ class OpenBody(Shape):
         default="", max_length=2000, description="The beneficiary's own text; needed to lock proceeds of a sale"
     )
     contract: str = Field(default="", max_length=140, description="Contract it serves, where no stage names its order")
+    amount: Amount | None = Field(default=None, description="What the stages have to add up to, where it is said")
     stages: list[StageBody] = Field(min_length=1, max_length=32)
     attestors: list[str] = Field(min_length=2, max_length=16)
     approvers: list[str] = Field(min_length=2, max_length=16)

@@ -335,7 +335,7 @@ class Views:
     def evidence_parties(self, evidence_id: str) -> set[str]:
         """Addresses of both sides of every trade a document stands behind, and of who vouched for it."""
         documents = {dossier.document for dossier in reads.dossiers_with(self.session, evidence_id)}
-        found: set[str] = set()
+        found = self.app.openings.sides_of_text(self.session, evidence_id)
         for note in reads.notes_backed_by(self.session, documents):
             found |= {note.giver, note.holder}
         for account in reads.accounts_with_evidence(self.session, "0x" + evidence_id):

@@ -71,6 +71,11 @@ class EntrustedRules:
         consent = words_behind(session, queries.account(session, account_id).consent) or ""
         return SALE_PROCEEDS if consent.startswith(CONSENT_MARK) else LOAN
 
+    def funds_in(self, session: Session, message: Mapping[str, Any]) -> str:
+        """Whose money an opening that is not on the ledger yet would hold."""
+        consent = words_behind(session, hex_text(message["consent"])) or ""
+        return SALE_PROCEEDS if consent.startswith(CONSENT_MARK) else LOAN
+
     def require_proceeds(self, session: Session, account_id: int, seller: str) -> None:
         """The price of a sale may be paid into this account: its seller consented to that, separately; 0 is none.
 

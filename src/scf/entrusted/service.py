@@ -14,25 +14,23 @@ from sqlmodel import Session
 
 from scf.bank.service import attempt_name
 from scf.desk.service import Desk, Done, Prepared
-from scf.entrusted import queries
+from scf.entrusted import opening, queries
 from scf.entrusted.acts import ACTS
 from scf.entrusted.agreement import ask, require
 from scf.entrusted.models import PayeeAccount, StageRule, StatedWords
-from scf.entrusted.ruling import SALE_PROCEEDS, EntrustedRules
+from scf.entrusted.ruling import EntrustedRules
 from scf.entrusted.shapes import OpenRequest, StagePlan, StageView
-from scf.entrusted.stating import CONSENT_MARK, CONTRACT_MARK, state_words, text_hash
+from scf.entrusted.stating import state_words, text_hash
 from scf.entrusted.turns import missing_words, turn_words
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
-from scf.ledger.hashing import keccak
 from scf.parties.service import Parties
 from scf.receivables.judging import hex_text
 from scf.receivables.service import plain, reference_hash
 from scf.reconciliation.four_way import Answer
 from scf.rulebook.decisions import Decisions
 from scf.store import evidence as evidence_log
-from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
 
 SIGNATURE_VALID_SECONDS = 3 * 86_400
@@ -55,27 +53,22 @@ class EntrustedAccounts:
     def prepare_open(self, request: OpenRequest) -> Prepared:
         """Typed data of an opening, for payer and beneficiary; files the rules and accounts behind its commitments.
 
-        Raises Problem `stages_without_value`, `consent_missing`, or of the rule that refuses payee, use or consent.
+        Raises Problem as `opening.check`, or of the rule that refuses payee, use or consent.
         """
-        if not request.stages or any(stage.amount_minor <= 0 for stage in request.stages):
-            raise Problem("stages_without_value")
-        if not request.consent.strip() or not request.purpose.strip():
-            raise Problem("consent_missing")
-        purpose = request.purpose + (f"{CONTRACT_MARK}{request.contract.strip()}" if request.contract.strip() else "")
-        separate = request.separate_consent.strip() if request.funds == SALE_PROCEEDS else ""
-        consent = ("separate consent", CONSENT_MARK + separate) if separate else ("consent", request.consent)
+        purpose, kind, consent, separate = opening.texts_of(request)
         with self._desk.session() as session:
             for who in (request.payer, request.beneficiary, request.bank, *request.attestors, *request.approvers):
                 self._parties.member(session, who)
+            opening.check(session, self._parties, request, self._desk.clock.now())
             message = {
                 "payer": request.payer,
                 "beneficiary": request.beneficiary,
                 "bank": request.bank,
                 "currency": currency_of(request.currency).numeric,
-                "account": self._commit_account(session, request.payer, "locked account", request.account),
+                "account": opening.commit_account(session, request.payer, "locked account", request.account),
                 "purpose": self.state_words(session, purpose, "purpose", request.payer),
-                "consent": self.state_words(session, consent[1], consent[0], request.beneficiary),
-                "stages": [self._stage_message(session, stage) for stage in request.stages],
+                "consent": self.state_words(session, consent, kind, request.beneficiary),
+                "stages": [opening.stage_message(session, self._parties, stage) for stage in request.stages],
                 "attestors": list(request.attestors),
                 "approvers": list(request.approvers),
                 "salt": "0x" + secrets.token_hex(32),
@@ -85,16 +78,8 @@ class EntrustedAccounts:
             self.rules.keep(session, decision, f"opening {message['salt']}")
             payer, beneficiary = (self._parties.name_of(session, who) for who in (request.payer, request.beneficiary))
         total = format_money(sum(stage.amount_minor for stage in request.stages), request.currency)
-        count = len(request.stages)
-        return self._prepared(
-            "open",
-            message,
-            (request.payer, request.beneficiary),
-            en=f"{payer} locks {total} for {beneficiary}: {count} stages, each paid only on evidence of two "
-            "organisations and two approvals; the rest goes back at the deadline.",
-            zh=f"{payer} 为 {beneficiary} 锁定 {total}，分 {count} 个阶段；"
-            "每阶段须有两家机构的证据和两人批准方可支付，到期未用部分退回。",
-        )
+        words = opening.opening_summary(payer, beneficiary, total, len(request.stages))
+        return self._prepared("open", message, (request.payer, request.beneficiary), en=words["en"], zh=words["zh-CN"])
 
     def prepare_confirm_locked(self, account_id: int, bank_reference: str) -> Prepared:
         """Typed data with which the bank confirms that the whole amount is in the locked account."""
@@ -361,34 +346,6 @@ class EntrustedAccounts:
             zh=f"您确认第 {number + 1} 阶段 {amount} 已{'支付' if released else '退回'}："
             f"指令 {payment_id}，流水 {bank_reference}。",
         )
-
-    def _stage_message(self, session: Session, stage: StagePlan) -> dict[str, Any]:
-        self._parties.member(session, stage.payee)
-        words: dict[str, Any] = {
-            "title_en": stage.title_en,
-            "title_zh": stage.title_zh,
-            "needs": ",".join(stage.needs),
-            "order_reference": stage.order_reference,
-        }
-        rule = "0x" + keccak(canonical_json(words)).hex()
-        if session.get(StageRule, rule) is None:
-            session.add(StageRule(rule=rule, **words))
-        name = self._parties.name_of(session, stage.payee)
-        return {
-            "payee": stage.payee,
-            "payeeAccount": self._commit_account(session, stage.payee, name, stage.payee_account),
-            "amount": stage.amount_minor,
-            "rule": rule,
-            "deadline": stage.deadline,
-        }
-
-    def _commit_account(self, session: Session, owner: str, name: str, account: str) -> str:
-        salt = secrets.token_bytes(32)
-        commitment = "0x" + keccak(salt + account.encode()).hex()
-        session.add(
-            PayeeAccount(commitment=commitment, owner=owner, name=name, account=account, salt="0x" + salt.hex())
-        )
-        return commitment
 
     def _prepared(self, act: str, message: dict[str, Any], signers: tuple[str, ...], *, en: str, zh: str) -> Prepared:
         kind = ACTS[act]

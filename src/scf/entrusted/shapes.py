@@ -25,6 +25,7 @@ class OpenRequest:
 
     `funds` says whose money it is: a `loan`, or `sale_proceeds`, which the beneficiary has to agree to lock in a text
     of its own (`separate_consent`). `contract` names what the purpose serves, where no stage names its order.
+    `amount_minor` is what the stages have to add up to, where it was said.
     """
 
     payer: str
@@ -40,6 +41,7 @@ class OpenRequest:
     funds: str = "loan"
     separate_consent: str = ""
     contract: str = ""
+    amount_minor: int | None = None
 
 
 @dataclass(frozen=True, slots=True)

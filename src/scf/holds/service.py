@@ -19,6 +19,7 @@ from scf.ledger.hashing import keccak
 from scf.parties.changes import Asked, ChangeKind, require_reason
 from scf.parties.models import Member
 from scf.parties.service import Parties, Role
+from scf.risk.lists import Lists
 from scf.store import evidence
 from scf.store.commands import canonical_json
 from scf.store.evidence import Trust
@@ -32,10 +33,21 @@ Tell = Callable[[Session, str, str, str, Mapping[str, str], str], object]
 class Holds:
     """The only door to holds and appeals."""
 
-    def __init__(self, desk: Desk, parties: Parties, entrusted: EntrustedAccounts, *, tell: Tell | None = None) -> None:
+    def __init__(
+        self,
+        desk: Desk,
+        parties: Parties,
+        entrusted: EntrustedAccounts,
+        lists: Lists,
+        check_urgent: Callable[[Session], int],
+        *,
+        tell: Tell | None = None,
+    ) -> None:
         self._desk = desk
         self._parties = parties
         self._entrusted = entrusted
+        self._lists = lists
+        self._check_urgent = check_urgent
         self._tell = tell
 
     def all(self, session: Session) -> list[Hold]:
@@ -186,9 +198,13 @@ class Holds:
         return ChangeKind("decide_appeal", self._look, self._apply)
 
     def remind(self) -> int:
-        """Tell the operators of every hold and appeal whose day is over; once a day each. Returns how many are late."""
+        """Tell the operators of every hold and appeal whose day is over; once a day each. Returns how many are late.
+
+        Urgent releases that were checked since are ticked off first.
+        """
         now = self._desk.clock.now()
         with self._desk.session() as session:
+            self._check_urgent(session)
             under_way = [row.id for row in lifting.lifts(session) if row.state == "open"]
         for lift_id in under_way:
             lifting.finished(self._desk, lift_id)

@@ -170,6 +170,22 @@ CLAUSES: Mapping[str, tuple[str, ...]] = {
         N_("I compared each amount with its invoice, its delivery and what is free of the limit."),
         N_("With my signature the firm promises to pay these amounts on the days shown; this cannot be undone alone."),
     ),
+    "open_payer": (
+        N_("This money is locked for the use shown and goes only to the payees and accounts shown, stage by stage."),
+        N_("It is paid on evidence of two organisations and two approvals; nobody of the payees is among them."),
+        N_("What is not released by a stage's last day comes back to us; a part in dispute stays until it is decided."),
+    ),
+    "open_beneficiary": (
+        N_("This money is locked: we cannot use it for anything but the payees, amounts and use shown."),
+        N_("A stage is paid only on evidence of two organisations and two approvals by its last day."),
+        N_("We may hold a part in dispute; what is not released goes back to the payer."),
+    ),
+    "open_proceeds": (
+        N_("What we sell our claim for is locked in this account instead of being paid to us freely."),
+        N_("We agree to that separately from the sale, in the words shown; nobody made it a condition of being paid."),
+        N_("A stage is paid only on evidence of two organisations and two approvals by its last day."),
+        N_("We may refuse: our claim then stays ours, and is paid at maturity."),
+    ),
     "attest": (
         N_("The document is as I received it from its source; I changed nothing."),
         N_("It supports the amount shown, and I have no interest in the payee."),

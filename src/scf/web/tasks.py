@@ -52,6 +52,7 @@ def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
         *_quotes(views),
         *_asks(views),
         *_financings(views),
+        *_openings(views),
         *_accounts(views),
     ]
 
@@ -145,6 +146,32 @@ def _financings(views: Views) -> Iterator[Task]:
         elif row.registration is None:
             path = act_path("register", note=row.note_id)
             yield Task(N_("Register the claim"), views.name(row.seller), path, amount, shown["offer_until"])
+
+
+def openings_of(app: App, session: Session, caller: Caller) -> list[dict[str, Any]]:
+    """Proposed accounts of the caller's firm (all for overseers) that are still to be signed, with whose turn it is."""
+    return [
+        {
+            "row": row,
+            "payer": app.parties.name_of(session, row.payer),
+            "beneficiary": app.parties.name_of(session, row.beneficiary),
+            "amount": amount_of(row.amount_minor, row.currency),
+            "turn": app.openings.turn(session, row),
+            "missing": app.openings.missing(session, row),
+        }
+        for row in app.openings.of(session, None if caller.sees_all else caller.addresses)
+        if row.state == "waiting" and not app.openings.is_expired(row)
+    ]
+
+
+def _openings(views: Views) -> Iterator[Task]:
+    """Locked accounts the other side signed and this firm has to read."""
+    for one in openings_of(views.app, views.session, views.caller):
+        if views.caller.addresses & set(one["missing"]):
+            row = one["row"]
+            about = f"{one['payer']} → {one['beneficiary']}"
+            path = f"/entrusted/openings/{row.id}"
+            yield Task(N_("Agree to a locked account"), about, path, one["amount"], moment(row.valid_until))
 
 
 def _accounts(views: Views) -> Iterator[Task]:

@@ -26,7 +26,8 @@ from scf.web.mass import mass_of
 from scf.web.svg.bars import bar
 from scf.web.svg.icicle import Slice, Words, branches, icicle, label_of
 from scf.web.svg.stages import StagePart, stage_bar, stage_strip
-from scf.web.tasks import act_path, stage_act
+from scf.web.tasks import act_path, openings_of, stage_act
+from scf.web.views_opening import OPENERS
 
 router = APIRouter()
 _PAGE = 30
@@ -131,8 +132,10 @@ def accounts(request: Request, pages: PagesDoor, caller: Signed, cursor: str | N
         mine = None if caller.sees_all else caller.addresses
         rows = reads.accounts_related(session, mine, after=after_of(cursor), limit=_PAGE)
         items = [views.account(row.id) for row in rows]
+        openings = openings_of(pages.app, session, caller) if cursor is None else []
     more = cursor_of(rows[-1].id) if len(rows) == _PAGE else None
-    return pages.render(request, "accounts.html", caller, items=items, more=more)
+    may_open = caller.has(OPENERS)
+    return pages.render(request, "accounts.html", caller, items=items, more=more, openings=openings, may_open=may_open)
 
 
 @router.get("/entrusted/{account_id}")

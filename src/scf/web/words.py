@@ -187,6 +187,8 @@ DONE = {
     "accept_quote": N_("Signed. The note is locked for this financier until the money arrives."),
     "complete_financing": N_("Confirmed. The financier holds the note now."),
     "open": N_("Opened. The bank has to confirm that the money is locked."),
+    "opening_signed": N_("Signed for your side. Nothing is locked before both sides have signed."),
+    "opening_refused": N_("Ended, with your reason. Nothing was locked."),
     "confirm_locked": N_("Confirmed. The money is locked."),
     "attest": N_("Your word stands on the ledger."),
     "approve": N_("Approved."),
