@@ -170,7 +170,7 @@ class Policies:
         )
 
     def _look(self, session: Session, body: Mapping[str, Any]) -> Asked:
-        terms = _read(body)
+        terms = read_terms(body)
         member = self._parties.member(session, terms.financier)
         if not Role(member.roles) & Role.FINANCIER:
             raise Problem("role_of_financier_needed", who=self._parties.name_of(session, terms.financier))
@@ -198,7 +198,7 @@ class Policies:
         )
 
     def _apply(self, session: Session, body: Mapping[str, Any], maker: str, checker: str) -> None:
-        terms = _read(body)
+        terms = read_terms(body)
         session.add(
             QuotePolicy(
                 financier=terms.financier,
@@ -227,7 +227,8 @@ class Policies:
         session.flush()
 
 
-def _read(body: Mapping[str, Any]) -> Terms:
+def read_terms(body: Mapping[str, Any]) -> Terms:
+    """The terms of a policy as somebody gave them. Raises Problem `policy_not_readable` naming what is wrong."""
     try:
         return Terms.model_validate(json.loads(canonical_json(dict(body))))
     except ValidationError as error:

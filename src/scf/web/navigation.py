@@ -44,6 +44,7 @@ PLACES: tuple[Place, ...] = (
     Place("/to-accept", N_("To accept"), Role.OBLIGOR, Role.OBLIGOR),
     Place("/deals", N_("Deals"), Role.FINANCIER, Role.FINANCIER),
     Place("/book", N_("Book"), Role.FINANCIER, Role.FINANCIER),
+    Place("/policies", N_("Automatic prices"), Role.FINANCIER | _OVERSEERS),
     Place(
         "/to-approve",
         N_("To approve"),

@@ -18,6 +18,7 @@ from scf.web import (
     views_holds,
     views_lists,
     views_payables,
+    views_policies,
 )
 
 router = APIRouter()
@@ -28,6 +29,7 @@ for _desk in (
     views_chain,
     views_financier,
     views_book,
+    views_policies,
     views_cases,
     views_lists,
     views_guarantees,

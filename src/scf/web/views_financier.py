@@ -61,7 +61,7 @@ _STANDING = {"clear": 0, "unknown": 1, "flag": 2}
 _DEFAULT_RATE_PPM = 50_000
 _MOST = 100
 _NO_PRICE = N_("our policy gives no price for it")
-_WHY_NOT = {
+WHY_NOT = {
     "amount_too_small": N_("smaller than our policy takes"),
     "amount_too_large": N_("larger than our policy takes"),
     "obligor_not_bought": N_("our policy does not buy this payer"),
@@ -227,7 +227,7 @@ def _open_deals(pages: Pages, session: Session, caller: Caller, financier: str, 
                 "apr_ppm": figures.apr_ppm,
                 "earn": amount(figures.cost_minor, row.currency),
                 "fits": None if found is None else found.price is not None,
-                "why_not": _WHY_NOT.get(found.refusal or "", _NO_PRICE) if found else "",
+                "why_not": WHY_NOT.get(found.refusal or "", _NO_PRICE) if found else "",
                 "risk": verdict.answer,
                 "why": verdict.strongest[0],
                 "quoted": mine,
