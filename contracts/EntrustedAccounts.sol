@@ -40,6 +40,13 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         bytes32 payeeAccount;
     }
 
+    struct Payment {
+        uint64 accountId; // one slot: which stage it was made for, and what of it has not come back
+        uint64 amount;
+        uint8 stage;
+        bool isRefund;
+    }
+
     uint8 private constant ATTESTS = 1;
     uint8 private constant APPROVES = 2;
     uint256 private constant MAX_STAGES = 16;
@@ -64,6 +71,9 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
     bytes32 private constant CONFIRM_REFUNDED_TYPEHASH = keccak256(
         "ConfirmRefunded(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,uint40 deadline)"
     );
+    bytes32 private constant CONFIRM_RETURNED_TYPEHASH = keccak256(
+        "ConfirmReturned(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,uint40 deadline)"
+    );
     bytes32 private constant DISPUTE_TYPEHASH =
         keccak256("Dispute(uint64 accountId,uint8 stage,address by,uint64 amount,bytes32 reason,uint40 deadline)");
     bytes32 private constant RESOLVE_TYPEHASH = keccak256(
@@ -80,7 +90,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
     mapping(uint64 accountId => mapping(uint8 stage => mapping(address who => uint64))) private _upTo;
     mapping(bytes32 structHash => bool) private _usedActs;
     mapping(bytes32 bankAndReference => bool) private _usedReferences;
-    mapping(bytes32 bankAndPayment => bool) private _usedPayments;
+    mapping(bytes32 bankAndPayment => Payment) private _payments;
     uint64 private _count;
 
     constructor(address members_) MemberMirror(members_) TypedDomain("scf EntrustedAccounts") {}
@@ -192,6 +202,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         _requireBank(
             accountId, CONFIRM_RELEASED_TYPEHASH, stage, amount, paymentId, bankReference, deadline, bankSignature
         );
+        _usePayment(accountId, stage, amount, paymentId, false);
         StageState storage s = _lockedStage(accountId, stage);
         uint64 available = releasable(accountId, stage);
         if (amount == 0 || amount > available) revert Errors.Entrusted_TooMuch(amount, available);
@@ -214,6 +225,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         _requireBank(
             accountId, CONFIRM_REFUNDED_TYPEHASH, stage, amount, paymentId, bankReference, deadline, bankSignature
         );
+        _usePayment(accountId, stage, amount, paymentId, true);
         StageState storage s = _lockedStage(accountId, stage);
         uint64 available = refundable(accountId, stage);
         if (amount == 0 || amount > available) revert Errors.Entrusted_TooMuch(amount, available);
@@ -221,6 +233,37 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         s.refunded += amount;
         _accounts[accountId].refunded += amount;
         emit RefundExecuted(accountId, stage, amount, paymentId, bankReference);
+    }
+
+    /// @inheritdoc IEntrustedAccounts
+    function confirmReturned(
+        uint64 accountId,
+        uint8 stage,
+        uint64 amount,
+        bytes32 paymentId,
+        bytes32 bankReference,
+        uint40 deadline,
+        bytes calldata bankSignature
+    ) external {
+        _requireBank(
+            accountId, CONFIRM_RETURNED_TYPEHASH, stage, amount, paymentId, bankReference, deadline, bankSignature
+        );
+        StageState storage s = _lockedStage(accountId, stage);
+        Account storage a = _accounts[accountId];
+        Payment storage p = _payments[keccak256(abi.encode(a.bank, paymentId))];
+        if (p.accountId != accountId || p.stage != stage) revert Errors.Entrusted_UnknownPayment(paymentId);
+        if (amount == 0 || amount > p.amount) revert Errors.Entrusted_TooMuch(amount, p.amount);
+        p.amount -= amount;
+        if (p.isRefund) {
+            s.refunded -= amount;
+            a.refunded -= amount;
+            s.grantedRefund += amount; // what was owed back stays owed back
+        } else {
+            s.released -= amount;
+            a.released -= amount;
+            s.disputed += amount; // held until both sides, or the operators, say where it goes
+        }
+        emit PaymentReturned(accountId, stage, amount, paymentId, bankReference);
     }
 
     // ------------------------------------------------------------------ dispute
@@ -376,7 +419,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
 
     /// @inheritdoc IEntrustedAccounts
     function isPaymentUsed(address bank, bytes32 paymentId) external view returns (bool) {
-        return _usedPayments[keccak256(abi.encode(bank, paymentId))];
+        return _payments[keccak256(abi.encode(bank, paymentId))].accountId != 0;
     }
 
     /// @inheritdoc IEntrustedAccounts
@@ -578,10 +621,13 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
         bytes32 structHash =
             keccak256(abi.encode(typeHash, accountId, stage, amount, paymentId, bankReference, deadline));
         _requireAct(_goodWord(bank, Roles.BANK).key(), structHash, deadline, signature);
-        bytes32 key = keccak256(abi.encode(bank, paymentId));
-        if (_usedPayments[key]) revert Errors.AlreadyUsed(paymentId);
-        _usedPayments[key] = true;
         _useReference(bank, bankReference);
+    }
+
+    function _usePayment(uint64 accountId, uint8 stage, uint64 amount, bytes32 paymentId, bool isRefund) private {
+        bytes32 key = keccak256(abi.encode(_accounts[accountId].bank, paymentId));
+        if (_payments[key].accountId != 0) revert Errors.AlreadyUsed(paymentId);
+        _payments[key] = Payment(accountId, amount, stage, isRefund);
     }
 
     function _useReference(address bank, bytes32 bankReference) private {

@@ -69,6 +69,9 @@ interface IEntrustedAccounts {
     event RefundExecuted(
         uint64 indexed accountId, uint8 indexed stage, uint64 amount, bytes32 paymentId, bytes32 bankReference
     );
+    event PaymentReturned(
+        uint64 indexed accountId, uint8 indexed stage, uint64 amount, bytes32 paymentId, bytes32 bankReference
+    );
 
     /// @notice Payer and beneficiary both sign the opening.
     function open(Opening calldata opening, bytes calldata payerSignature, bytes calldata beneficiarySignature)
@@ -151,6 +154,18 @@ interface IEntrustedAccounts {
         uint64 amount,
         bytes32 paymentId,
         bytes32 bankReference,
+        uint40 deadline,
+        bytes calldata bankSignature
+    ) external;
+
+    /// @notice A payment that was confirmed came back. A release's money is held as in dispute, until payer and
+    /// beneficiary (or the operators) agree to pay it again or back; a refund's stays owed to the payer.
+    function confirmReturned(
+        uint64 accountId,
+        uint8 stage,
+        uint64 amount,
+        bytes32 paymentId, // of the payment that came back
+        bytes32 bankReference, // of the line that brought it
         uint40 deadline,
         bytes calldata bankSignature
     ) external;

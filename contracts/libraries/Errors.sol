@@ -77,6 +77,7 @@ library Errors {
     error Entrusted_NotMore(uint64 upTo, uint64 before);
     error Entrusted_TooMuch(uint64 amount, uint64 available);
     error Entrusted_NotParty(address who);
+    error Entrusted_UnknownPayment(bytes32 paymentId);
 
     // EvidenceLog
     error EvidenceLog_NotOperator(address who);

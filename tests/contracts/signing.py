@@ -63,6 +63,8 @@ ACTS = {
         "uint40 deadline)",
         "ConfirmRefunded(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,"
         "uint40 deadline)",
+        "ConfirmReturned(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,"
+        "uint40 deadline)",
         "Dispute(uint64 accountId,uint8 stage,address by,uint64 amount,bytes32 reason,uint40 deadline)",
         "Resolve(uint64 accountId,uint8 stage,uint64 toRelease,uint64 toRefund,bytes32 reason,uint40 deadline)",
         "ResolveByQuorum(uint64 accountId,uint8 stage,uint64 toRelease,uint64 toRefund,bytes32 reason,uint256 nonce)",

@@ -390,6 +390,7 @@ def test_every_signature_ends_at_its_deadline(world: World, account: int, act: s
         "dispute": ("Dispute", "financier", account, 0, member("financier"), 1, tag(1)),
         "release": ("ConfirmReleased", "bank", account, 0, 1, tag(1), tag(2)),
         "refund": ("ConfirmRefunded", "bank", account, 0, 1, tag(1), tag(2)),
+        "return": ("ConfirmReturned", "bank", account, 0, 1, tag(1), tag(2)),
         "lock": ("ConfirmLocked", "bank", account, 1, tag(1)),
     }
     with refused("SignatureExpired"):
@@ -405,3 +406,53 @@ def test_a_suspended_bank_confirms_nothing(world: World, account: int) -> None:
         world.refund(account, 0, 1)
     with refused("ERC7943CannotTransact"):
         world.act("ConfirmLocked", "bank", account, 1000_00, tag(5))
+
+
+def test_a_release_that_came_back_is_held_and_old_approvals_pay_nothing_of_it(world: World, account: int) -> None:
+    supported(world, account)
+    world.release(account, 0, 500_00, payment=tag("p"))
+    world.come_back(account, 0, 200_00, tag("p"))
+    stage = world.stage(account, 0)
+    assert (stage["released"], stage["disputed"]) == (300_00, 200_00) and held(world, account) == 700_00
+    assert world.releasable(account, 0) == 100_00, "only what was free before"
+    world.warp(stage["deadline"] + 1)
+    assert world.refundable(account, 0) == 0, "what came back waits for a decision, not for the payer"
+    world.resolve(account, 0, 150_00, 50_00)
+    assert (world.releasable(account, 0), world.refundable(account, 0)) == (250_00, 50_00)
+    world.release(account, 0, 150_00, payment=tag("p2"))
+    world.come_back(account, 0, 150_00, tag("p2"))
+    assert world.stage(account, 0)["disputed"] == 150_00
+
+
+def test_a_refund_that_came_back_is_owed_to_the_payer_still(world: World, account: int) -> None:
+    world.warp(world.stage(account, 0)["deadline"] + 1)
+    world.refund(account, 0, STAGE, payment=tag("b"))
+    world.come_back(account, 0, 100_00, tag("b"))
+    assert world.stage(account, 0)["refunded"] == STAGE - 100_00
+    assert (world.refundable(account, 0), world.releasable(account, 0)) == (100_00, 0)
+    assert world.see("EntrustedAccounts", "grantedOf", account, 0) == (0, 100_00)
+
+
+def test_nothing_comes_back_that_is_not_out(world: World, account: int) -> None:
+    supported(world, account)
+    world.release(account, 0, 500_00, payment=tag("p"), line=tag("l"))
+    with refused("Entrusted_UnknownPayment"):
+        world.come_back(account, 0, 1, tag("other"))
+    with refused("Entrusted_UnknownPayment"):
+        world.come_back(account, 1, 1, tag("p"))
+    with refused("Entrusted_TooMuch"):
+        world.come_back(account, 0, 500_01, tag("p"))
+    with refused("Entrusted_TooMuch"):
+        world.come_back(account, 0, 0, tag("p"))
+    with refused("AlreadyUsed"):
+        world.come_back(account, 0, 1, tag("p"), line=tag("l"))
+    with refused("NotAuthorised"):
+        world.come_back(account, 0, 1, tag("p"), by="financier")
+    world.come_back(account, 0, 500_00, tag("p"))
+    with refused("Entrusted_TooMuch"):
+        world.come_back(account, 0, 1, tag("p"))
+    with refused("AlreadyUsed"):
+        world.release(account, 0, 1, payment=tag("p"))
+    other = world.locked()
+    with refused("Entrusted_UnknownPayment"):
+        world.come_back(other, 0, 1, tag("p"))

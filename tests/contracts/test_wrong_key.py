@@ -145,6 +145,12 @@ def ready(world: World) -> int:
     return account
 
 
+def paid(world: World) -> int:
+    account = ready(world)
+    world.release(account, 0, 500, payment=tag("p"))
+    return account
+
+
 def late(world: World) -> int:
     account = world.locked()
     world.warp(world.now + 31 * DAY)
@@ -205,6 +211,9 @@ CASES: dict[tuple[str, str], Case] = {
     ),
     ("EntrustedAccounts", "confirmRefunded"): signed(
         "ConfirmRefunded", ("bank",), lambda w: [late(w), 0, 5, tag("p"), tag("l"), w.soon]
+    ),
+    ("EntrustedAccounts", "confirmReturned"): signed(
+        "ConfirmReturned", ("bank",), lambda w: [paid(w), 0, 5, tag("p"), tag("back"), w.soon]
     ),
     ("EntrustedAccounts", "dispute"): signed(
         "Dispute", ("supplier 5",), lambda w: [w.locked(), 0, member("supplier 5"), 5, tag("e"), w.soon]

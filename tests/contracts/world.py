@@ -489,6 +489,10 @@ class World:
         payment, line = self._bank_ids(ids)
         self.act("ConfirmRefunded", by, account, stage, amount, payment, line)
 
+    def come_back(self, account: int, stage: int, amount: int, payment: bytes, by: str = "bank", **ids: bytes) -> None:
+        _, line = self._bank_ids(ids)
+        self.act("ConfirmReturned", by, account, stage, amount, payment, line)
+
     def _bank_ids(self, ids: dict[str, bytes]) -> tuple[bytes, bytes]:
         number = next(self.numbers)
         return ids.get("payment", tag(("payment", number))), ids.get("line", tag(("line", number)))

@@ -6,11 +6,14 @@ import pytest
 from tests.financing.scene import Scene as MoneyScene
 from tests.installation import Installation
 
+from scf.api.account_facts import came_back
+from scf.bank import service as bank_room
 from scf.bank.models import BankStatement
 from scf.demo.cast import CIVIC, CORE, FAIRWAY, HARBOUR, MEASURE, PINE, STEEL, firm
 from scf.demo.papers import logistics_event
+from scf.entrusted import queries
 from scf.entrusted.service import OpenRequest, StagePlan
-from scf.jobs.locked_proof import prove_locked
+from scf.jobs.locked_proof import day_by_day, prove_locked
 from scf.jobs.service import Jobs
 from scf.kernel.dates import next_day
 from scf.receivables.service import reference_hash
@@ -151,3 +154,48 @@ def test_money_that_left_the_bank_and_is_not_confirmed_yet_is_an_alarm_until_it_
     with locked.at.app.desk.session() as session:
         assert session.query(BankStatement).count() > 0
     assert reference_hash(paid.reference).startswith("0x")
+
+
+def test_a_release_the_payees_bank_returns_is_an_alarm_until_it_is_held_again_and_then_agrees_every_day(
+    locked: Locked,
+) -> None:
+    """Paid, confirmed, returned: an alarm with the next statement; held again, and paid anew under its own name."""
+    at, room, bank = locked.at, locked.room, locked.bank
+    locked.ready(0, FIRST)
+    locked.release(0)
+    locked.statement()
+    assert locked.alarms() == []
+    name = f"EA{locked.account}S0R0"
+    with at.app.desk.session() as session:
+        line = bank_room.line_of(session, name)
+        assert line is not None and line.bank_reference
+        reference = line.bank_reference
+    back = bank.simulator.return_payment(reference)
+    locked.statement()
+    assert locked.alarms() == [FIRST]
+    with at.app.desk.session() as session:
+        assert bank_room.payment(session, name).state == "returned"
+        (told,) = came_back(session, queries.account(session, locked.account))
+    assert (told["payment"], told["stage"], told["line"]) == (name, 0, back)
+    assert told["amount"]["minor"] == str(FIRST)
+    at.submit_entrusted(room.prepare_confirm_returned(locked.account, 0, FIRST, name, back))
+    locked.statement()
+    assert locked.alarms() == [], "the day of the return agrees once the ledger knows of it"
+    assert (locked.view(0).released_minor, locked.view(0).disputed_minor) == (0, FIRST)
+    with at.app.desk.session() as session:
+        assert came_back(session, queries.account(session, locked.account)) == []
+    at.submit_entrusted(at.app.settling.prepare_resolve(locked.account, 0, FIRST, 0, "the account is open again"))
+    with at.app.desk.session() as session:
+        amount, again, payee = room.payment_order(session, locked.account, 0)
+        account = payee.account
+    assert (amount, again) == (FIRST, f"{name}.R2")
+    paid = bank._pay(again, bank.locked_account, account, amount, lock=f"EA{locked.account}")
+    at.submit_entrusted(room.prepare_confirm_released(locked.account, 0, amount, paid.end_to_end_id, paid.reference))
+    assert bank.simulator.balance_minor(bank.locked_account) == SECOND
+    locked.statement()
+    assert locked.alarms() == []
+    with at.app.desk.session() as session:
+        row = queries.account(session, locked.account)
+        assert (row.released_minor, row.refunded_minor, row.locked_minor) == (FIRST, 0, FIRST + SECOND)
+        days = list(day_by_day(session, locked.account, bank.locked_account, locked.money.today()))
+    assert [(held, stated) for _, held, stated in days if held != stated] == []

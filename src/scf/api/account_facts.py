@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection
 from typing import Any
 
@@ -9,12 +10,16 @@ from sqlmodel import Session, col, select
 
 from scf.api.shapes import amount
 from scf.app import App
+from scf.bank.models import BankInstruction, BankLine, InstructionState
 from scf.entrusted.models import EntrustedAccount
+from scf.entrusted.queries import out_under
 from scf.entrusted.stating import words_behind
 from scf.jobs.models import LockedAlarm, LockedProof
 from scf.kernel.dates import from_unix
+from scf.receivables.service import reference_hash
 
 Json = dict[str, Any]
+_NAME = re.compile(r"EA\d+S(\d+)[RB]\d+(?:\.R\d+)*")
 
 
 def agreed_words(app: App, session: Session, row: EntrustedAccount) -> Json:
@@ -46,6 +51,35 @@ def urgent_releases(app: App, session: Session, row: EntrustedAccount, stages: C
         for one in app.settling.of_account(session, row.id)
         if one.stage in stages
     ]
+
+
+def came_back(session: Session, row: EntrustedAccount) -> list[Json]:
+    """Payments the bank's own statement says came back, and that the ledger still has as made: the bank's turn."""
+    failed = (InstructionState.RETURNED, InstructionState.REVERSED)
+    query = select(BankInstruction).where(
+        col(BankInstruction.end_to_end_id).startswith(f"EA{row.id}S"), col(BankInstruction.state).in_(failed)
+    )
+    found = []
+    for order in session.exec(query.order_by(col(BankInstruction.end_to_end_id))):
+        named = _NAME.fullmatch(order.end_to_end_id)
+        paid = named and out_under(session, row.id, int(named.group(1)), reference_hash(order.end_to_end_id))
+        if not named or not paid or not paid[1]:
+            continue
+        line = session.exec(
+            select(BankLine)
+            .where(BankLine.matched == order.end_to_end_id, col(BankLine.amount_minor) > 0)
+            .order_by(col(BankLine.id).desc())
+        ).first()
+        found.append(
+            {
+                "stage": int(named.group(1)),
+                "payment": order.end_to_end_id,
+                "amount": amount(min(paid[1], line.amount_minor if line else paid[1]), row.currency),
+                "line": line.bank_reference if line else None,
+                "day": line.booked_on.isoformat() if line else None,
+            }
+        )
+    return found
 
 
 def proof(session: Session, row: EntrustedAccount) -> Json:

@@ -83,6 +83,13 @@ def _confirm_refunded(app: App, caller: Caller, body: shapes.BankMovedBody) -> R
     )
 
 
+def _confirm_returned(app: App, caller: Caller, body: shapes.BankMovedBody) -> Ready:
+    minor = body.amount.read_in(_currency_of_account(app, body.account))
+    return Ready(
+        app.entrusted.prepare_confirm_returned(body.account, body.stage, minor, body.payment_id, body.bank_reference)
+    )
+
+
 def _dispute(app: App, caller: Caller, body: shapes.DisputeBody) -> Ready:
     minor = body.amount.read_in(_currency_of_account(app, body.account))
     by = body.by or caller.address
@@ -219,6 +226,14 @@ SIGNED = (
         _confirm_refunded,
         _by_account_bank,
         {**_STAGE, "amount": MONEY_EXAMPLE, "payment_id": "EA1S0B0", "bank_reference": "STMT-99/8"},
+    ),
+    _entrusted_act(
+        "confirm_returned",
+        "Confirm that an executed payment came back (bank)",
+        shapes.BankMovedBody,
+        _confirm_returned,
+        _by_account_bank,
+        {**_STAGE, "amount": MONEY_EXAMPLE, "payment_id": "EA1S0R0", "bank_reference": "STMT-99/9"},
     ),
     _entrusted_act(
         "dispute",

@@ -259,6 +259,7 @@ class Views:
             "agreed": account_facts.agreed_words(self.app, self.session, row) if whole else None,
             "urgent": account_facts.urgent_releases(self.app, self.session, row, numbers),
             "proof": account_facts.proof(self.session, row) if whole else None,
+            "came_back": account_facts.came_back(self.session, row) if whole else [],
             "attestors": [self.who(who) for who in attestors],
             "approvers": [self.who(who) for who in approvers],
             "stages": [self.stage(row, number) for number in numbers],

@@ -44,6 +44,7 @@ class Tally:
         self._notes: dict[int, list[Any]] = {}  # id -> [amount, where it counts]
         self._quotes: dict[int, Mapping[str, Any]] = {}
         self._accounts: dict[int, tuple[int, int]] = {}  # currency, agreed amount
+        self._paid: dict[tuple[int, bytes], str] = {}  # (account, payment id) -> what it counted as
         self._members: set[str] = set()
 
     def add(self, event: Event) -> None:
@@ -152,6 +153,12 @@ class Tally:
 
     def _entrusted(self, field: str, args: Mapping[str, Any]) -> None:
         self._plus(self._accounts[args["accountId"]][0], field, args["amount"])
+        if "paymentId" in args:
+            self._paid[args["accountId"], args["paymentId"]] = field
+
+    def _returned(self, args: Mapping[str, Any]) -> None:
+        field = self._paid[args["accountId"], args["paymentId"]]
+        self._plus(self._accounts[args["accountId"]][0], field, -args["amount"])
 
     def _enrolled(self, args: Mapping[str, Any]) -> None:
         self._members.add(args["member"])
@@ -177,5 +184,6 @@ _HANDLERS: Mapping[str, Callable[[Tally, Mapping[str, Any]], None]] = {
     "EntrustedAccounts.FundsLocked": lambda tally, args: tally._entrusted("entrusted_locked", args),
     "EntrustedAccounts.ReleaseExecuted": lambda tally, args: tally._entrusted("entrusted_released", args),
     "EntrustedAccounts.RefundExecuted": lambda tally, args: tally._entrusted("entrusted_refunded", args),
+    "EntrustedAccounts.PaymentReturned": Tally._returned,
     "EvidenceLog.Anchored": Tally._anchored,
 }

@@ -40,6 +40,9 @@ ACTS: dict[str, ActKind] = {
     "confirm_refunded": ActKind(
         "ConfirmRefunded", "confirmRefunded", (*_STAGE, "amount", "paymentId", "bankReference", "deadline")
     ),
+    "confirm_returned": ActKind(
+        "ConfirmReturned", "confirmReturned", (*_STAGE, "amount", "paymentId", "bankReference", "deadline")
+    ),
     "dispute": ActKind("Dispute", "dispute", (*_STAGE, "by", "amount", "reason", "deadline")),
     "resolve": ActKind("Resolve", "resolve", (*_STAGE, "toRelease", "toRefund", "reason", "deadline"), signatures=2),
 }

@@ -126,6 +126,42 @@ def _refund_executed(books: Batch, event: Event) -> None:
     _moved(books, event, "refund")
 
 
+def _returned(books: Batch, event: Event) -> None:
+    """A payment came back: a release's money is held, a refund's is owed back again."""
+    args = event.args
+    paid = books.require(Movement, hex32(args["paymentId"]))
+    account = books.require(EntrustedAccount, args["accountId"])
+    stage = books.require(Stage, args["accountId"], args["stage"])
+    column = "released_minor" if paid["kind"] == "release" else "refunded_minor"
+    back = {column: stage[column] - args["amount"]}
+    if paid["kind"] == "release":
+        back["disputed_minor"] = stage["disputed_minor"] + args["amount"]
+        books.insert(
+            Dispute,
+            id=f"{event.block_number}:{event.log_index}",
+            account_id=account["id"],
+            stage=stage["stage"],
+            raised_by=account["bank"],
+            amount_minor=args["amount"],
+            reason=hex32(args["bankReference"]),
+            is_return=True,
+            at=event.timestamp,
+        )
+    books.update(EntrustedAccount, account["id"], **{column: account[column] - args["amount"]})
+    books.update(Stage, account["id"], stage["stage"], **back)
+    books.insert(
+        Movement,
+        payment_id=f"returned:{event.block_number}:{event.log_index}",
+        account_id=account["id"],
+        stage=stage["stage"],
+        kind="returned",
+        returns=hex32(args["paymentId"]),
+        amount_minor=-args["amount"],
+        bank_reference=hex32(args["bankReference"]),
+        executed_at=event.timestamp,
+    )
+
+
 def _disputed(books: Batch, event: Event) -> None:
     args = event.args
     key = (args["accountId"], args["stage"])
@@ -171,6 +207,7 @@ HANDLERS: dict[str, Handler[Event]] = {
     "EntrustedAccounts.ReleaseApproved": _release_approved,
     "EntrustedAccounts.ReleaseExecuted": _release_executed,
     "EntrustedAccounts.RefundExecuted": _refund_executed,
+    "EntrustedAccounts.PaymentReturned": _returned,
     "EntrustedAccounts.Disputed": _disputed,
     "EntrustedAccounts.DisputeResolved": _dispute_resolved,
 }

@@ -84,21 +84,28 @@ class Approval(Book, table=True):
 
 
 class Movement(Book, table=True):
-    """Books: a release or refund the bank executed: one payment order, one statement line."""
+    """Books: a release or refund the bank executed, or one that came back: one payment order, one statement line.
+
+    What came back counts below zero, under a name of its own.
+    """
 
     __tablename__ = "book_movement"
 
     payment_id: str = Field(primary_key=True, max_length=66)
     account_id: int = Field(sa_type=BigInteger, index=True)
     stage: int
-    kind: str = Field(description="release or refund")
+    kind: str = Field(description="release, refund or returned")
+    returns: str | None = Field(default=None, max_length=66, description="Payment id of what came back")
     amount_minor: int = Field(sa_type=BigInteger)
     bank_reference: str = Field(index=True, max_length=66)
     executed_at: int = Field(sa_type=BigInteger)
 
 
 class Dispute(Book, table=True):
-    """Books: a part of a stage held back, by whom and why (hash), and how it ended."""
+    """Books: a part of a stage held back, by whom and why (hash), and how it ended.
+
+    `is_return` marks a release that came back: held by the fact, its reason the line that brought it.
+    """
 
     __tablename__ = "book_dispute"
 
@@ -110,6 +117,7 @@ class Dispute(Book, table=True):
     to_release_minor: int = Field(default=0, sa_type=BigInteger)
     to_refund_minor: int = Field(default=0, sa_type=BigInteger)
     reason: str = Field(max_length=66)
+    is_return: bool = False
     at: int = Field(sa_type=BigInteger)
 
 

@@ -81,6 +81,24 @@ def movements(session: Session, account_id: int) -> Sequence[Movement]:
     ).all()
 
 
+def out_under(session: Session, account_id: int, number: int, payment_id: str) -> tuple[str, int] | None:
+    """(release or refund, minor units of it that have not come back) of a payment of a stage; None where none is."""
+    paid = session.get(Movement, payment_id)
+    if paid is None or (paid.account_id, paid.stage) != (account_id, number) or paid.kind == "returned":
+        return None
+    back = session.exec(select(Movement.amount_minor).where(Movement.returns == payment_id)).all()
+    return paid.kind, paid.amount_minor + sum(back)
+
+
+def last_dispute(session: Session, account_id: int, number: int) -> Dispute | None:
+    """The newest hold of a part of a stage, raised or by a payment that came back."""
+    return session.exec(
+        select(Dispute)
+        .where(Dispute.account_id == account_id, Dispute.stage == number, col(Dispute.raised_by).is_not(None))
+        .order_by(col(Dispute.at).desc(), col(Dispute.id).desc())
+    ).first()
+
+
 def disputes(session: Session, account_id: int) -> Sequence[Dispute]:
     """Disputes raised and resolved, oldest first."""
     return session.exec(

@@ -164,6 +164,27 @@ class EntrustedAccounts:
         """Typed data with which the bank confirms one executed refund to the payer."""
         return self._bank_moved("confirm_refunded", account_id, number, amount_minor, payment_id, bank_reference)
 
+    def prepare_confirm_returned(
+        self, account_id: int, number: int, amount_minor: int, payment_id: str, bank_reference: str
+    ) -> Prepared:
+        """Typed data with which the bank confirms that a payment it had confirmed came back.
+
+        A release's money is held from then on, until payer and beneficiary (or two operators) say where it goes; a
+        refund's is owed to the payer again. Raises Problem `payment_not_out` for more than is out under this name.
+        """
+        with self._desk.session() as session:
+            row = queries.account(session, account_id)
+            paid = queries.out_under(session, account_id, number, reference_hash(payment_id))
+            left, code = (paid[1] if paid else 0), row.currency
+            if not 0 < amount_minor <= left:
+                raise Problem(
+                    "payment_not_out",
+                    payment=payment_id[:40],
+                    stage=number + 1,
+                    left=format_money(left, code),
+                )
+        return self._bank_moved("confirm_returned", account_id, number, amount_minor, payment_id, bank_reference)
+
     def prepare_dispute(self, account_id: int, number: int, by: str, amount_minor: int, reason: str) -> Prepared:
         """Typed data with which payer, beneficiary or payee holds a part of a stage; the rest goes on.
 
@@ -282,7 +303,7 @@ class EntrustedAccounts:
         answer = self.agreement(session, account_id, number, up_to)
         decision = self.rules.releasing(session, stage, view.releasable_minor, answer, held_minor=stage.disputed_minor)
         self.rules.keep(session, decision, f"account {account_id} stage {number} released {stage.released_minor}")
-        name = attempt_name(session, f"EA{account_id}S{number}R{view.released_minor}")
+        name = self._unused(session, account_id, f"EA{account_id}S{number}R{view.released_minor}")
         return view.releasable_minor, name, payee
 
     def refund_order(self, session: Session, account_id: int, number: int) -> tuple[int, str]:
@@ -290,7 +311,8 @@ class EntrustedAccounts:
         view = self.stage_view(session, account_id, number)
         if view.refundable_minor == 0:
             raise Problem("stage_not_refundable", account=account_id, stage=number + 1)
-        return view.refundable_minor, attempt_name(session, f"EA{account_id}S{number}B{view.refunded_minor}")
+        base = f"EA{account_id}S{number}B{view.refunded_minor}"
+        return view.refundable_minor, self._unused(session, account_id, base)
 
     def rule_of(self, session: Session, rule: str) -> StageRule | None:
         """The words behind a stage's rule hash."""
@@ -329,7 +351,7 @@ class EntrustedAccounts:
         with self._desk.session() as session:
             row = queries.account(session, account_id)
         amount = format_money(amount_minor, row.currency)
-        released = act == "confirm_released"
+        done = _MOVED[act]
         return self._prepared(
             act,
             {
@@ -341,11 +363,18 @@ class EntrustedAccounts:
                 "deadline": self._deadline(),
             },
             (row.bank,),
-            en=f"You confirm that {amount} of stage {number + 1} was {'paid out' if released else 'paid back'}: "
+            en=f"You confirm that {amount} of stage {number + 1} {done[0]}: "
             f"order {payment_id}, statement line {bank_reference}.",
-            zh=f"您确认第 {number + 1} 阶段 {amount} 已{'支付' if released else '退回'}："
-            f"指令 {payment_id}，流水 {bank_reference}。",
+            zh=f"您确认第 {number + 1} 阶段 {amount} {done[1]}：指令 {payment_id}，流水 {bank_reference}。",
         )
+
+    def _unused(self, session: Session, account_id: int, base: str) -> str:
+        """The name of a payment the bank did not refuse and the ledger does not know; one that came back is known."""
+        bank, attempt, name = queries.account(session, account_id).bank, 1, attempt_name(session, base)
+        while self._desk.contracts.entrusted.read(self._desk.ledger, "isPaymentUsed", bank, reference_hash(name)):
+            attempt += 1
+            name = attempt_name(session, f"{base}.R{attempt}")
+        return name
 
     def _prepared(self, act: str, message: dict[str, Any], signers: tuple[str, ...], *, en: str, zh: str) -> Prepared:
         kind = ACTS[act]
@@ -356,6 +385,13 @@ class EntrustedAccounts:
 
     def _deadline(self) -> int:
         return self._desk.clock.now() + SIGNATURE_VALID_SECONDS
+
+
+_MOVED = {
+    "confirm_released": ("was paid out", "已支付"),
+    "confirm_refunded": ("was paid back", "已退回付款方"),
+    "confirm_returned": ("came back to the locked account", "已退回锁定账户"),
+}
 
 
 def _reply(done: Done) -> Mapping[str, Any]:

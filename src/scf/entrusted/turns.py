@@ -30,6 +30,14 @@ def turn_words(session: Session, parties: Parties, account_id: int, view: Callab
         if left == stage.disputed_minor:
             payer, beneficiary = (parties.name_of(session, who) for who in (row.payer, row.beneficiary))
             held = format_money(stage.disputed_minor, row.currency)
+            last = queries.last_dispute(session, account_id, stage.stage)
+            if last is not None and last.is_return:
+                return {
+                    "en": f"Stage {number}: a payment came back; {payer} and {beneficiary} have to agree to pay the "
+                    f"{held} again, or back.",
+                    "zh-CN": f"第 {number} 阶段：有款项被退回；等待 {payer} 与 {beneficiary} 就 {held} 同意"
+                    "再次支付或退回付款方。",
+                }
             return {
                 "en": f"Stage {number}: {payer} and {beneficiary} have to agree on the {held} in dispute.",
                 "zh-CN": f"第 {number} 阶段：等待 {payer} 与 {beneficiary} 就争议金额 {held} 达成一致。",

@@ -8,7 +8,8 @@ from datetime import date
 
 from sqlmodel import Session, col, select
 
-from scf.entrusted.models import Dispute, EntrustedAccount, Stage, StatedWords
+from scf.entrusted.models import EntrustedAccount, Stage, StatedWords
+from scf.entrusted.queries import last_dispute
 from scf.entrusted.settling import late_urgent
 from scf.holds.models import HoldOrder
 from scf.kernel.dates import next_day, to_unix
@@ -101,27 +102,25 @@ def _disputed(session: Session) -> Iterator[Hold]:
     )
     for stage in stages.all():
         account = session.get(EntrustedAccount, stage.account_id)
-        last = session.exec(
-            select(Dispute)
-            .where(
-                Dispute.account_id == stage.account_id,
-                Dispute.stage == stage.stage,
-                col(Dispute.raised_by).is_not(None),
-            )
-            .order_by(col(Dispute.at).desc())
-        ).first()
+        last = last_dispute(session, stage.account_id, stage.stage)
         if account is None or last is None:
             continue
         said = session.get(StatedWords, last.reason)
         amount = format_money(stage.disputed_minor, account.currency)
         words = said.words if said else "—"
+        reason = {
+            "en": f"{amount} of stage {stage.stage + 1} is disputed: {words}",
+            "zh-CN": f"第 {stage.stage + 1} 阶段的 {amount} 存在异议：{words}",
+        }
+        if last.is_return:
+            reason = {
+                "en": f"{amount} of stage {stage.stage + 1} was paid and came back from the payee's bank.",
+                "zh-CN": f"第 {stage.stage + 1} 阶段的 {amount} 支付后被收款行退回。",
+            }
         yield Hold(
             id=f"dispute:{stage.account_id}:{stage.stage}",
             kind="dispute",
-            reason={
-                "en": f"{amount} of stage {stage.stage + 1} is disputed: {words}",
-                "zh-CN": f"第 {stage.stage + 1} 阶段的 {amount} 存在异议：{words}",
-            },
+            reason=reason,
             owner={
                 "en": "payer and beneficiary together, then two operators",
                 "zh-CN": "付款方与受益方共同决定，逾期由两名运营人员决定",

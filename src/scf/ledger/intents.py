@@ -72,6 +72,8 @@ TYPES: Mapping[str, tuple[str, ...]] = {
         "ResolveByQuorum(uint64 accountId,uint8 stage,uint64 toRelease,uint64 toRefund,bytes32 reason,uint256 nonce)",
         "ConfirmRefunded(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,"
         "uint40 deadline)",
+        "ConfirmReturned(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,"
+        "uint40 deadline)",
     ),
     "EvidenceLog": ("Anchor(uint64 size,bytes32 root,uint64 previousSize,address operator,uint40 deadline)",),
 }

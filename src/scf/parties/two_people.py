@@ -34,6 +34,7 @@ TWO_PEOPLE_FROM_MINOR: Mapping[str, int] = {
     "confirm_locked": LARGE_MINOR,
     "confirm_released": LARGE_MINOR,
     "confirm_refunded": LARGE_MINOR,
+    "confirm_returned": LARGE_MINOR,
 }
 """Acts that need two people of one firm, from this amount on; an act not named needs one. A release is approved by two
 people whatever its amount: the ledger asks for them."""

@@ -111,6 +111,11 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("payment_id", N_("Payment order"), "text"),
         _BANK_REFERENCE,
     ),
+    "confirm_returned": (
+        Field("amount", N_("Amount that came back"), "money"),
+        Field("payment_id", N_("Payment order that came back"), "text"),
+        _BANK_REFERENCE,
+    ),
     "dispute": (Field("amount", N_("Amount to hold"), "money"), Field("reason", N_("Why"), "words")),
     "resolve": (
         Field("to_release", N_("Of the held part, to release"), "money", N_("0 if nothing.")),
@@ -197,6 +202,7 @@ CLAUSES: Mapping[str, tuple[str, ...]] = {
     "payment": (N_("The money is on our books, on the statement line named."),),
     "confirm_released": (N_("The payment was executed, on the statement line named."),),
     "confirm_refunded": (N_("The refund was executed, on the statement line named."),),
+    "confirm_returned": (N_("The money came back to the locked account, on the statement line named."),),
     "confirm_locked": (N_("The whole amount is in the locked account, on the statement line named."),),
     "complete_financing": (N_("The net amount went out in full, and the claim is registered."),),
 }

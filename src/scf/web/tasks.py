@@ -192,9 +192,12 @@ def _accounts(views: Views) -> Iterator[Task]:
 
 def stage_act(account: Json, stage: Json, mine: frozenset[str]) -> tuple[str, str] | None:
     """What a caller has to do at a stage now, in words and as the act's name; None when it is others' turn."""
-    if stage["finished"] or not account["locked_at"]:
+    came_back = any(one["stage"] == stage["stage"] for one in account["came_back"])
+    if (stage["finished"] and not came_back) or not account["locked_at"]:
         return None
     if account["bank"]["address"] in mine:
+        if came_back:
+            return N_("Confirm that a payment came back"), "confirm_returned"
         if int(stage["releasable"]["minor"]):
             return N_("Execute the release"), "confirm_released"
         return (N_("Pay the rest back"), "confirm_refunded") if int(stage["refundable"]["minor"]) else None

@@ -17,8 +17,8 @@ from .statements import NUMERIC, Line, is_statement, read_lines, reference_hash
 
 INDEX = "sources/index.json"
 FOLDER = "sources/"
-_EXACT = ("locked", "released", "refunded")
-_DEBIT = {"locked": False, "released": True, "refunded": True}
+_EXACT = ("locked", "released", "refunded", "returned")
+_DEBIT = {"locked": False, "released": True, "refunded": True, "returned": False}
 
 
 def check_bank_lines(container: Container, register: Register, report: Report) -> None:
@@ -77,7 +77,7 @@ def _exactly_one(payment: BankLine, lines: list[Line], check: Check) -> None:
             check.fail(
                 "bank_line_amount", payment.record, expected, f"{_amount(line.amount, line.currency)} {line.place}"
             )
-        if line.reversal:
+        if line.reversal and payment.kind != "returned":
             check.fail("bank_line_reversed", payment.record, "booked", line.place)
         if payment.payment_id is not None and line.end_to_end and reference_hash(line.end_to_end) != payment.payment_id:
             check.unprovable("payment_id", payment.record, payment.payment_id, line.end_to_end, demanded=False)

@@ -103,6 +103,7 @@ ACTS: Mapping[str, Act] = {
     "approve": _by_named("Approve", "ReleaseApproved", "approver"),
     "confirmReleased": _by_bank("ConfirmReleased", "ReleaseExecuted"),
     "confirmRefunded": _by_bank("ConfirmRefunded", "RefundExecuted"),
+    "confirmReturned": _by_bank("ConfirmReturned", "PaymentReturned"),
     "dispute": _by_named("Dispute", "Disputed", "by", once=True),
     "resolve": resolve,
     "resolveByQuorum": resolve_by_quorum,

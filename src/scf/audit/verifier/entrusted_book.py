@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping
 
-from .register import APPROVER, ATTESTOR, BANK, Account, BankLine, Event, Register, Stage
+from .register import APPROVER, ATTESTOR, BANK, Account, BankLine, Event, Executed, Register, Stage
 
 ATTESTS, APPROVES = 1, 2
 _MOST_STAGES, _MOST_DUTIES = 16, 8
@@ -177,6 +177,7 @@ def _released(register: Register, event: Event) -> Account:
     stage.released += amount
     account.released += amount
     _bank_line(register, account, event, "released", args["paymentId"])
+    register.executed[account.bank, args["paymentId"]] = Executed(account.id, args["stage"], False, amount)
     return account
 
 
@@ -193,6 +194,41 @@ def _refunded(register: Register, event: Event) -> Account:
     stage.refunded += amount
     account.refunded += amount
     _bank_line(register, account, event, "refunded", args["paymentId"])
+    register.executed[account.bank, args["paymentId"]] = Executed(account.id, args["stage"], True, amount)
+    return account
+
+
+def _returned(register: Register, event: Event) -> Account:
+    """A payment came back: a release is held from then on, a refund is owed back again."""
+    account, stage = _stage(register, event)
+    args, check = event.args, register.report.check("entrusted")
+    paid = register.executed.get((account.bank, args["paymentId"]))
+    if paid is None or (paid.account, paid.stage) != (account.id, args["stage"]):
+        check.fail("unknown_payment", event.record, "a payment of this stage", args["paymentId"])
+        return account
+    if not 0 < args["amount"] <= paid.left:
+        check.fail("returned_amount", event.record, f"<= {paid.left}", args["amount"])
+    paid.left -= args["amount"]
+    if paid.is_refund:
+        stage.refunded -= args["amount"]
+        account.refunded -= args["amount"]
+        stage.granted_refund += args["amount"]
+    else:
+        stage.released -= args["amount"]
+        account.released -= args["amount"]
+        stage.disputed += args["amount"]
+    register.use_reference("EntrustedAccounts", account.bank, args["bankReference"], event.record)
+    register.bank_lines.append(
+        BankLine(
+            event.record,
+            "returned",
+            args["bankReference"],
+            args["paymentId"],
+            args["amount"],
+            account.currency,
+            account.id,
+        )
+    )
     return account
 
 
@@ -229,6 +265,7 @@ _HANDLERS: Mapping[str, Callable[[Register, Event], Account]] = {
     "ReleaseApproved": _supports(APPROVES, "approver"),
     "ReleaseExecuted": _released,
     "RefundExecuted": _refunded,
+    "PaymentReturned": _returned,
     "Disputed": _disputed,
     "DisputeResolved": _resolved,
 }

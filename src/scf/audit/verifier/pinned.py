@@ -75,6 +75,8 @@ EVENTS = {
         "DisputeResolved(uint64 indexed accountId,uint8 indexed stage,uint64 toRelease,uint64 toRefund,bytes32 reason)",
         "RefundExecuted(uint64 indexed accountId,uint8 indexed stage,uint64 amount,bytes32 paymentId,"
         "bytes32 bankReference)",
+        "PaymentReturned(uint64 indexed accountId,uint8 indexed stage,uint64 amount,bytes32 paymentId,"
+        "bytes32 bankReference)",
     ),
     "EvidenceLog": ("Anchored(uint64 indexed size,bytes32 indexed root,address indexed operator,uint64 previousSize)",),
 }
@@ -132,6 +134,8 @@ ACTS = {
         "bytes[] signatures)",
         "confirmRefunded(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,"
         "uint40 deadline,bytes bankSignature)",
+        "confirmReturned(uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,"
+        "uint40 deadline,bytes bankSignature)",
     ),
     "EvidenceLog": (
         "anchor(uint64 size,bytes32 root,uint64 previousSize,address operator,uint40 deadline,bytes signature)",
@@ -167,6 +171,8 @@ INTENTS = {
     "Resolve": "uint64 accountId,uint8 stage,uint64 toRelease,uint64 toRefund,bytes32 reason,uint40 deadline",
     "ResolveByQuorum": "uint64 accountId,uint8 stage,uint64 toRelease,uint64 toRefund,bytes32 reason,uint256 nonce",
     "ConfirmRefunded": "uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,"
+    "uint40 deadline",
+    "ConfirmReturned": "uint64 accountId,uint8 stage,uint64 amount,bytes32 paymentId,bytes32 bankReference,"
     "uint40 deadline",
     "Anchor": "uint64 size,bytes32 root,uint64 previousSize,address operator,uint40 deadline",
 }

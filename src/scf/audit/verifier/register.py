@@ -176,12 +176,22 @@ class Account:
     refunded: int = 0
 
 
+@dataclass(slots=True)
+class Executed:
+    """A payment out of an entrusted account: which stage it was made for, and what of it has not come back."""
+
+    account: int
+    stage: int
+    is_refund: bool
+    left: int
+
+
 @dataclass(frozen=True, slots=True)
 class BankLine:
     """A payment the ledger says a bank has made or seen, to be found in the statements."""
 
     record: str
-    kind: str  # locked, released, refunded, financed, paid
+    kind: str  # locked, released, refunded, returned, financed, paid
     reference: bytes
     payment_id: bytes | None
     amount: int
@@ -210,6 +220,7 @@ class Register:
     bank_lines: list[BankLine] = field(default_factory=list)
     bank_references: dict[tuple[str, bytes, bytes], str] = field(default_factory=dict)  # contract, bank, reference
     payment_ids: dict[tuple[bytes, bytes], str] = field(default_factory=dict)  # bank, payment id
+    executed: dict[tuple[bytes, bytes], Executed] = field(default_factory=dict)  # bank, payment id
     used_acts: set[bytes] = field(default_factory=set)
     heads: list[tuple[int, bytes, str]] = field(default_factory=list)
     anchored_at: int = 0
