@@ -96,6 +96,13 @@ def lend_and_release(world: World) -> int:
     decision = {**resolution, "toRelease": 0, "toRefund": 50_000, "reason": tag("arbiter")}
     world.quorum_act("EntrustedAccounts", "resolveByQuorum", "ResolveByQuorum", decision)
     release(world, account, 0, 20_000, "PAY-2", "BK-R2")
+    back = {"stage": 0, "amount": 20_000, "paymentId": tag("PAY-2"), "bankReference": tag("BK-BACK")}
+    world.entrusted("confirmReturned", "ConfirmReturned", "bank", account, **back)
+    again = {"accountId": account, "stage": 0, "toRelease": 20_000, "toRefund": 0, "reason": tag("again")}
+    message = {**again, "deadline": FOREVER}
+    both = [world.sign("EntrustedAccounts", "Resolve", message, who) for who in ("financier", "s1")]
+    world.send(world.contracts.entrusted.call("resolve", *message.values(), *both))
+    release(world, account, 0, 20_000, "PAY-2B", "BK-R2B")
     refund = {"stage": 0, "amount": 60_000, "paymentId": tag("PAY-3"), "bankReference": tag("BK-B1")}
     world.entrusted("confirmRefunded", "ConfirmRefunded", "bank", account, **refund)
     return account
@@ -311,6 +318,8 @@ LINES = (
     ("BK-LOCKED", "2999.00", "CRDT", ""),
     ("BK-R1", "1000.00", "DBIT", "PAY-1"),
     ("BK-R2", "200.00", "DBIT", "PAY-2"),
+    ("BK-BACK", "200.00", "CRDT", "PAY-2"),
+    ("BK-R2B", "200.00", "DBIT", "PAY-2B"),
     ("BK-B1", "600.00", "DBIT", "PAY-3"),
     ("BK-B2", "999.00", "DBIT", "PAY-4"),
 )

@@ -54,6 +54,7 @@ COVERED: dict[str, str] = {
     "prepare_approve": "approve",
     "prepare_confirm_released": "confirm_released",
     "prepare_confirm_refunded": "confirm_refunded",
+    "prepare_confirm_returned": "confirm_returned",
     "prepare_dispute": "dispute",
 }
 """Every function of these rooms that gives somebody something to sign, and the act below that stands for it."""
@@ -162,7 +163,13 @@ def _entrusted_acts(at: Installation, seen: dict[str, Seen]) -> None:
         assert moved.message["paymentId"] == reference_hash("EA1S0R0")
         assert "EA1S0R0" in moved.summary["en"] and "LINE-3" in moved.summary["zh-CN"]
         seen[act] = Seen(moved, [moved.message["amount"]])
-    dispute = room.prepare_dispute(scene.account, 0, at.who(PINE), 7_00, "two crates are wet")
+    scene.ready()
+    out, order = scene.order()
+    scene.confirm(out, order, "LINE-9")
+    back = room.prepare_confirm_returned(scene.account, 0, 123_45, order, "LINE-10")
+    assert order in back.summary["en"] and "LINE-10" in back.summary["zh-CN"]
+    seen["confirm_returned"] = Seen(back, [back.message["amount"]])
+    dispute = room.prepare_dispute(scene.account, 1, at.who(PINE), 7_00, "two crates are wet")
     seen["dispute"] = Seen(dispute, [dispute.message["amount"]])
 
 

@@ -37,7 +37,7 @@ def test_a_policy_is_set_by_two_people_and_prices_what_the_sample_showed(demo: I
 
     before = in_force()
     sample = {"sample_amount": "100000.00", "sample_due": due}
-    tried = maker.post("/policies", data=filled(demo, do="preview", **sample)).text
+    tried = maker.post("/policies", data=filled(demo, do="preview", **sample)).text.replace("\xa0", " ")
     shown = re.search(r"<dt>You receive</dt><dd>CNY ([\d,.]+)</dd>", tried)
     assert shown and "Nothing was set." in tried and 'value="5.50"' in tried
     assert in_force() == before, "a preview sets nothing"

@@ -156,7 +156,7 @@ class Tally:
         if "paymentId" in args:
             self._paid[args["accountId"], args["paymentId"]] = field
 
-    def _returned(self, args: Mapping[str, Any]) -> None:
+    def _came_back(self, args: Mapping[str, Any]) -> None:
         field = self._paid[args["accountId"], args["paymentId"]]
         self._plus(self._accounts[args["accountId"]][0], field, -args["amount"])
 
@@ -184,6 +184,6 @@ _HANDLERS: Mapping[str, Callable[[Tally, Mapping[str, Any]], None]] = {
     "EntrustedAccounts.FundsLocked": lambda tally, args: tally._entrusted("entrusted_locked", args),
     "EntrustedAccounts.ReleaseExecuted": lambda tally, args: tally._entrusted("entrusted_released", args),
     "EntrustedAccounts.RefundExecuted": lambda tally, args: tally._entrusted("entrusted_refunded", args),
-    "EntrustedAccounts.PaymentReturned": Tally._returned,
+    "EntrustedAccounts.PaymentReturned": Tally._came_back,
     "EvidenceLog.Anchored": Tally._anchored,
 }
