@@ -16,7 +16,7 @@ from lxml import etree
 
 from scf.kernel.money import currency, parse_minor
 from scf.kernel.problems import Problem
-from scf.standards import camt_checks, tree
+from scf.standards import camt_checks, tree, xml
 from scf.standards import iso20022 as iso
 from scf.standards.bank_records import Balance, Entry, Statement
 from scf.standards.camt_write import write_053, write_054
@@ -39,15 +39,16 @@ def read(raw: bytes) -> list[Statement]:
     Problem (see `xml.parse`; `document_element_missing`, `document_element_unknown`, `document_number_wrong`,
     `document_date_wrong`, `document_value_wrong`, `document_currency_unknown`, `statement_entry_count_differs`).
     """
-    body, name, version = iso.open_message(raw, _MESSAGES)
+    entries = _Entries()
+    body, name, version = iso.opened(xml.stream(raw, "Ntry", entries.take), _MESSAGES)
     tree.need(body, "GrpHdr")
     message_id = tree.need_text(body, "GrpHdr/MsgId")
     records = body.findall(_RECORD[name])
     if not records:
         raise refusal("document_element_missing", tree.place(body, _RECORD[name]), element=_RECORD[name])
     kind = cast(Literal["camt.052", "camt.053", "camt.054"], name)
-    twice = camt_checks.told_twice(records)
-    return [_statement(record, kind, message_id, version, twice.get(place)) for place, record in enumerate(records)]
+    heard: set[bytes] = set()
+    return [_statement(record, kind, message_id, version, entries.of(record), heard) for record in records]
 
 
 @dataclass(slots=True)
@@ -57,6 +58,10 @@ class _Reading:
     account: str
     notices: list[Notice] = field(default_factory=list)
     held: list[camt_checks.Held] = field(default_factory=list)
+    entries: list[Entry] = field(default_factory=list)
+    repeated: list[Notice] = field(default_factory=list)
+    told: camt_checks.Tellings = field(default_factory=camt_checks.Tellings)
+    count: int = 0
 
     def notice(self, code: str, element: etree._Element, **facts: object) -> None:
         is_short = len(self.notices) < _PLACED
@@ -64,21 +69,65 @@ class _Reading:
         self.notices.append(Notice(code, place, tuple((k, quote(str(v))) for k, v in facts.items())))
 
 
+class _Entries:
+    """Entries of a file, each read when the parser has come to its end, so that a large file is never held whole."""
+
+    def __init__(self) -> None:
+        self._records: list[tuple[etree._Element, _Reading]] = []
+
+    def take(self, element: etree._Element) -> bool:
+        """Read an entry; False for an element of that name elsewhere, which is judged with the rest of the file."""
+        record = element.getparent()
+        body = None if record is None else record.getparent()
+        if record is None or body is None:
+            return False
+        namespace = etree.QName(body).namespace or ""
+        message = _MESSAGES.get(iso.plain_name(body))
+        is_own = {etree.QName(item).namespace or "" for item in (element, record)} == {namespace}
+        if message is None or etree.QName(record).localname != _RECORD[message] or not is_own:
+            return False
+        if namespace:
+            xml.strip_namespaces(element, namespace)
+        reading = self.of(record)
+        iso.check_words(element, message)
+        found = tuple(_entries(element, reading.count, reading))
+        again = reading.told.hear(element, found)
+        reading.repeated += [again] if again is not None else []
+        reading.entries += found
+        reading.count += 1
+        return True
+
+    def of(self, record: etree._Element) -> _Reading:
+        """What was read of a statement so far, and its account. Raises Problem `document_element_missing`."""
+        for known, reading in self._records:
+            if known is record:
+                return reading
+        namespace = etree.QName(record).namespace
+        for holder in record.findall(f"{{{namespace}}}Acct") if namespace else ():
+            xml.strip_namespaces(holder, namespace or "")
+        holder = tree.need(record, "Acct")
+        account = iso.account(holder)
+        if account is None:
+            raise refusal("document_element_missing", tree.place(holder, "Id"), element="Id")
+        self._records.append((record, _Reading(account)))
+        return self._records[-1][1]
+
+
 def _statement(
     record: etree._Element,
     kind: Literal["camt.052", "camt.053", "camt.054"],
     message_id: str,
     version: int | None,
-    twice: Notice | None,
+    reading: _Reading,
+    heard: set[bytes],
 ) -> Statement:
     holder = tree.need(record, "Acct")
-    account = iso.account(holder)
-    if account is None:
-        raise refusal("document_element_missing", tree.place(holder, "Id"), element="Id")
-    reading = _Reading(account, [twice] if twice is not None else [])
+    said = reading.told.digest(record)
+    if said in heard:
+        reading.notices.insert(0, camt_checks.told_twice(record))
+    heard.add(said)
     balances = tuple(_balance(item, reading) for item in record.findall("Bal"))
-    elements = record.findall("Ntry")
-    entries = tuple(entry for index, item in enumerate(elements) for entry in _entries(item, index, reading))
+    entries = tuple(reading.entries)
     page = next((item for item in record if item.tag in ("StmtPgntn", "RptPgntn", "NtfctnPgntn")), None)
     page_number = tree.text(page, "PgNb") if page is not None else None
     last = tree.text(page, "LastPgInd") if page is not None else None
@@ -86,7 +135,7 @@ def _statement(
         camt_checks.check_summary(record, reading.held)
         net = camt_checks.net_notice(record, reading.held)
         reading.notices += [net] if net is not None else []
-    reading.notices += camt_checks.repeated(elements, entries)
+    reading.notices += reading.repeated
     stated = tree.text(holder, "Ccy")
     codes = [*(item.currency for item in balances), *(item.currency for item in entries)]
     code = stated or next(iter(codes), None)
@@ -97,7 +146,7 @@ def _statement(
     statement = Statement(
         id=tree.need_text(record, "Id"),
         kind=kind,
-        account=account,
+        account=reading.account,
         currency=code,
         created_at=None if created is None else tree.moment(created),
         from_at=_moment(record, "FrToDt/FrDtTm", "FrToDt/FrDt"),

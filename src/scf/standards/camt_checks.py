@@ -9,8 +9,9 @@ from __future__ import annotations
 import hashlib
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from decimal import Decimal
+from typing import Any
 
 from lxml import etree
 
@@ -128,38 +129,39 @@ def balances_notice(statement: Statement, place: str) -> Notice | None:
     return Notice("statement_balances_differ", place, (("account", statement.account), *facts))
 
 
-def repeated(elements: Sequence[etree._Element], entries: Sequence[Entry]) -> Iterator[Notice]:
-    """A notice for each entry that stands in the statement twice, to the letter, under one reference of the bank.
+@dataclass(slots=True)
+class Tellings:
+    """What one statement said so far, to the letter, so that a second telling is seen."""
 
-    Two like entries without such a reference are two movements that look alike, as fees do.
-    """
-    named = {entry.entry_index for entry in entries if entry.bank_transaction_id or entry.uetr}
-    seen: Counter[bytes] = Counter()
-    for index in sorted(named):
-        element = elements[index]
-        text = _text(element)
-        seen[text] += 1
-        if seen[text] == 2:
-            entry = next(item for item in entries if item.entry_index == index)
-            reference = entry.bank_transaction_id or entry.uetr or ""
-            yield Notice("statement_entry_repeated", tree.place(element), (("reference", reference),))
+    whole: Any = field(default_factory=hashlib.sha256)
+    entries: Counter[bytes] = field(default_factory=Counter)
+
+    def hear(self, element: etree._Element, entries: Sequence[Entry]) -> Notice | None:
+        """A notice where an entry stands in the statement the second time under one reference of the bank.
+
+        Two like entries without such a reference are two movements that look alike, as fees do.
+        """
+        digest = hashlib.sha256(_text(element)).digest()
+        self.whole.update(digest)
+        reference = next((r for entry in entries if (r := entry.bank_transaction_id or entry.uetr)), None)
+        if reference is None:
+            return None
+        self.entries[digest] += 1
+        if self.entries[digest] != 2:
+            return None
+        return Notice("statement_entry_repeated", tree.place(element), (("reference", reference),))
+
+    def digest(self, record: etree._Element) -> bytes:
+        """Digest of the statement: of `record`, whose entries were heard and are empty now, and of these."""
+        self.whole.update(_text(record))
+        return bytes(self.whole.digest())
 
 
-def told_twice(records: Sequence[etree._Element]) -> dict[int, Notice]:
-    """A notice for each statement of a file that stands in it a second time, to the letter, by its position."""
-    found: dict[int, Notice] = {}
-    if len(records) < 2:
-        return found
-    seen: set[bytes] = set()
-    for place, record in enumerate(records):
-        text = hashlib.sha256(_text(record)).digest()
-        if text in seen:
-            facts = (("statement", tree.text(record, "Id") or ""),)
-            found[place] = Notice("statement_repeated", tree.place(record), facts)
-        seen.add(text)
-    return found
+def told_twice(record: etree._Element) -> Notice:
+    """The notice that a statement stands in its file a second time, to the letter."""
+    return Notice("statement_repeated", tree.place(record), (("statement", tree.text(record, "Id") or ""),))
 
 
 def _text(element: etree._Element) -> bytes:
     """What an element says, without the blanks between elements."""
-    return b"".join(etree.tostring(element, method="c14n", with_tail=False).split())
+    return b"".join(etree.tostring(element, encoding="utf-8", with_tail=False).split())

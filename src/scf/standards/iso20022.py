@@ -26,7 +26,11 @@ def open_message(raw: bytes, names: dict[str, str]) -> tuple[etree._Element, str
     A business envelope around the Document is allowed, and so is any version. Raises Problem of `xml.parse`,
     `document_element_missing` or `document_not_this_kind`.
     """
-    root = xml.parse(raw)
+    return opened(xml.parse(raw), names)
+
+
+def opened(root: etree._Element, names: dict[str, str]) -> tuple[etree._Element, str, int | None]:
+    """`open_message` of a document that is parsed already."""
     document = root
     if etree.QName(root).localname != "Document":
         found = [item for item in root.iter("{*}Document") if isinstance(item.tag, str)]
@@ -40,20 +44,28 @@ def open_message(raw: bytes, names: dict[str, str]) -> tuple[etree._Element, str
     if not bodies:
         raise refusal("document_element_missing", tree.place(document), element=" | ".join(names))
     body = bodies[0]
-    name = names.get(re.sub(r"V\d\d$", "", str(body.tag)))
+    name = names.get(plain_name(body))
     version = _VERSION.search(namespace)
     if name is None or (version is not None and version.group(1) != name) or (namespace and version is None):
         found_name = f"{body.tag} {version.group(0) if version else namespace}"
         raise refusal("document_not_this_kind", tree.place(body), found=found_name)
     if len(bodies) > 1:
         raise refusal("document_element_unknown", tree.place(bodies[1]), element=str(bodies[1].tag))
-    _check_vocabulary(body)
-    tree.check_names(body, name[:4])
+    check_words(body, name)
     return body, name, int(version.group(3)) if version else None
 
 
-def _check_vocabulary(body: etree._Element) -> None:
-    """Every element must be a name of the standard, but for supplementary data, which may be anything."""
+def plain_name(body: etree._Element) -> str:
+    """A message's element name without namespace and version, as early versions wrote it: `BkToCstmrStmtV02`."""
+    return re.sub(r"V\d\d$", "", etree.QName(body).localname)
+
+
+def check_words(body: etree._Element, name: str) -> None:
+    """Refuse elements that message `name` has not, and those that stand twice where one is meant.
+
+    Every element must be a name of the standard, but for supplementary data, which may be anything. Raises Problem
+    `document_element_unknown`, `document_element_repeated`.
+    """
     known = tree.vocabulary()
     waiting = [body]
     while waiting:
@@ -62,6 +74,7 @@ def _check_vocabulary(body: etree._Element) -> None:
                 raise refusal("document_element_unknown", tree.place(child), element=etree.QName(child).localname)
             if child.tag != "SplmtryData":
                 waiting.append(child)
+    tree.check_names(body, name[:4])
 
 
 def reference(element: etree._Element, path: str) -> str | None:

@@ -6,10 +6,14 @@ declaration is refused before any parser runs, whatever the encoding.
 
 from __future__ import annotations
 
+import codecs
 import re
+from collections.abc import Callable, Iterator
+from functools import cache
 
 from lxml import etree
 
+from scf.kernel.problems import Problem
 from scf.standards.refusals import refusal
 
 MAX_BYTES = 256 * 2**20
@@ -38,34 +42,67 @@ _DECLARATION = re.compile(r"<\?xml\s+version\s*=\s*[\"'][^\"']{1,8}[\"']([^>]{0,
 _ENCODING = re.compile(r"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _MISC = re.compile(r"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _BARE_DOCTYPE = re.compile(r"<!DOCTYPE\s+[A-Za-z_][\w:.-]{0,80}\s*>")
+_SAFE: dict[str, bool] = {
+    "resolve_entities": False,
+    "no_network": True,
+    "load_dtd": False,
+    "huge_tree": False,
+    "remove_comments": True,
+    "remove_pis": True,
+}
 _PARSER_LIMITS = ("huge", "excessive depth", "maximum", "too long", "amplification")
 
 
 def decode(raw: bytes, errors: str = "strict") -> str:
     """The document as text without its XML declaration. Raises Problem `document_encoding_unreadable`."""
-    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
-        encoding = "utf-16"
-    elif raw[:4] == b"<\x00?\x00":
-        encoding = "utf-16-le"
-    elif raw[:4] == b"\x00<\x00?":
-        encoding = "utf-16-be"
-    elif raw.startswith(b"\xef\xbb\xbf"):
-        encoding = "utf-8-sig"
-    else:
-        encoding = "utf-8"
-        declared = _DECLARATION.match(raw[:300].decode("latin-1").lstrip())
-        named = _ENCODING.search(declared.group(1)) if declared else None
-        if named:
-            known = _ENCODINGS.get(named.group(1).lower())
-            if known is None or known.startswith("utf-16"):
-                raise refusal("document_encoding_unreadable", "line 1", encoding=named.group(1))
-            encoding = known
+    encoding = _encoding(raw)
     try:
-        text = raw.decode(encoding, errors).lstrip()
+        return _without_declaration(raw.decode(encoding, errors))
     except UnicodeError as error:
         raise refusal("document_encoding_unreadable", "document", encoding=encoding) from error
+
+
+def _encoding(raw: bytes) -> str:
+    if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
+        return "utf-16"
+    if raw[:4] == b"<\x00?\x00":
+        return "utf-16-le"
+    if raw[:4] == b"\x00<\x00?":
+        return "utf-16-be"
+    if raw.startswith(b"\xef\xbb\xbf"):
+        return "utf-8-sig"
+    declared = _DECLARATION.match(raw[:300].decode("latin-1").lstrip())
+    named = _ENCODING.search(declared.group(1)) if declared else None
+    if named is None:
+        return "utf-8"
+    known = _ENCODINGS.get(named.group(1).lower())
+    if known is None or known.startswith("utf-16"):
+        raise refusal("document_encoding_unreadable", "line 1", encoding=named.group(1))
+    return known
+
+
+def _without_declaration(text: str) -> str:
+    text = text.lstrip()
     declared = _DECLARATION.match(text)
     return text[declared.end() :] if declared else text
+
+
+def _pieces(raw: bytes) -> Iterator[str]:
+    """The text piece by piece, its document type refused before the first; whole where its beginning is a long one."""
+    encoding = _encoding(raw)
+    decoder = codecs.getincrementaldecoder(encoding)()
+    starts = range(0, len(raw), _BEGINNING)
+    try:
+        head = _refuse_doctype(_without_declaration(decoder.decode(raw[:_BEGINNING], len(starts) == 1)))
+        at = _after_misc(head, 0)
+        if head[at : at + 1] != "<" or head[at + 1 : at + 2] in ("", "!", "?"):
+            yield _refuse_doctype(decode(raw))
+            return
+        yield head
+        for start in starts[1:]:
+            yield decoder.decode(raw[start : start + _BEGINNING], start == starts[-1])
+    except UnicodeError as error:
+        raise refusal("document_encoding_unreadable", "document", encoding=encoding) from error
 
 
 def beginning(raw: bytes) -> etree._Element:
@@ -77,15 +114,7 @@ def beginning(raw: bytes) -> etree._Element:
     if len(raw) <= _BEGINNING:
         return parse(raw)
     text = _refuse_doctype(decode(raw[:_BEGINNING], errors="ignore"))
-    parser = etree.XMLPullParser(
-        ("start",),
-        resolve_entities=False,
-        no_network=True,
-        load_dtd=False,
-        huge_tree=False,
-        remove_comments=True,
-        remove_pis=True,
-    )
+    parser = etree.XMLPullParser(("start",), **_SAFE)
     try:
         parser.feed(text.encode("utf-8", "ignore"))
     except etree.XMLSyntaxError:
@@ -100,31 +129,68 @@ def parse(raw: bytes) -> etree._Element:
     Raises Problem `document_too_large`, `document_empty`, `document_encoding_unreadable`, `document_has_doctype`,
     `document_too_deep` or `document_not_xml`.
     """
-    if len(raw) > MAX_BYTES:
-        raise refusal("document_too_large", "document", limit_mib=MAX_BYTES // 2**20)
-    if not raw.strip():
-        raise refusal("document_empty", "document")
-    text = decode(raw)
-    text = _refuse_doctype(text)
-    if text.count("<") > MAX_ELEMENTS or text.count('="') + text.count("='") > MAX_ELEMENTS:
-        raise refusal("document_too_large", "document", limit_mib=MAX_BYTES // 2**20)
-    parser = etree.XMLParser(
-        resolve_entities=False, no_network=True, load_dtd=False, huge_tree=False, remove_comments=True, remove_pis=True
-    )
+    text = _refuse_doctype(decode(_bounded(raw)))
+    _refuse_many(text.count("<"), text.count('="') + text.count("='"))
     try:
-        root = etree.fromstring(text.encode("utf-8", "strict"), parser)
+        root = etree.fromstring(text.encode("utf-8", "strict"), etree.XMLParser(**_SAFE))
     except UnicodeError as error:
         raise refusal("document_encoding_unreadable", "document", encoding="utf-8") from error
     except etree.XMLSyntaxError as error:
-        message = str(error.msg or "").lower()
-        line = f"line {error.lineno or 1}"
-        if "depth" in message:
-            raise refusal("document_too_deep", line, limit=MAX_DEPTH) from error
-        if any(word in message for word in _PARSER_LIMITS):
-            raise refusal("document_too_large", line, limit_mib=MAX_BYTES // 2**20) from error
-        raise refusal("document_not_xml", line, detail=str(error.msg or "")) from error
+        raise _not_xml(error) from error
     _refuse_depth(root)
     return root
+
+
+def stream(raw: bytes, name: str, take: Callable[[etree._Element], bool]) -> etree._Element:
+    """The root element of `raw`, of which no more is held at a time than `take` leaves.
+
+    Each element of the local name `name` is handed to `take` when it is complete, and emptied where that says so; the
+    empty element stays, so that the places of those after it can be told. Raises Problem as `parse` does, and those of
+    `take`.
+    """
+    parser = etree.XMLPullParser(("end",), tag=f"{{*}}{name}", **_SAFE)
+    elements = values = 0
+    try:
+        for text in _pieces(_bounded(raw)):
+            elements += text.count("<")
+            values += text.count('="') + text.count("='")
+            _refuse_many(elements, values)
+            parser.feed(text.encode("utf-8", "strict"))
+            for _, element in parser.read_events():
+                assert isinstance(element, etree._Element)
+                _refuse_depth(element)
+                if take(element):
+                    element.clear(keep_tail=True)
+        root = parser.close()
+    except UnicodeError as error:
+        raise refusal("document_encoding_unreadable", "document", encoding="utf-8") from error
+    except etree.XMLSyntaxError as error:
+        raise _not_xml(error) from error
+    _refuse_depth(root)
+    return root
+
+
+def _bounded(raw: bytes) -> bytes:
+    if len(raw) > MAX_BYTES:
+        raise refusal("document_too_large", "document", limit_mib=MAX_BYTES // 2**20)
+    if not raw[:_BEGINNING].strip() and not raw.strip():
+        raise refusal("document_empty", "document")
+    return raw
+
+
+def _refuse_many(elements: int, values: int) -> None:
+    if max(elements, values) > MAX_ELEMENTS:
+        raise refusal("document_too_large", "document", limit_mib=MAX_BYTES // 2**20)
+
+
+def _not_xml(error: etree.XMLSyntaxError) -> Problem:
+    message = str(error.msg or "").lower()
+    line = f"line {error.lineno or 1}"
+    if "depth" in message:
+        return refusal("document_too_deep", line, limit=MAX_DEPTH)
+    if any(word in message for word in _PARSER_LIMITS):
+        return refusal("document_too_large", line, limit_mib=MAX_BYTES // 2**20)
+    return refusal("document_not_xml", line, detail=str(error.msg or ""))
 
 
 def _refuse_doctype(text: str) -> str:
@@ -148,12 +214,18 @@ def _after_misc(text: str, at: int) -> int:
     return at
 
 
-def _refuse_depth(root: etree._Element) -> None:
-    depth = 0
-    for event, element in etree.iterwalk(root, events=("start", "end")):
-        depth += 1 if event == "start" else -1
-        if depth > MAX_DEPTH:
-            raise refusal("document_too_deep", f"line {element.sourceline}", limit=MAX_DEPTH)
+def _refuse_depth(element: etree._Element) -> None:
+    """Refuse what stands too deep in or below `element`."""
+    found = _too_deep(sum(1 for _ in element.iterancestors()))(element)
+    if isinstance(found, list) and found:
+        line = found[0].sourceline if isinstance(found[0], etree._Element) else 1
+        raise refusal("document_too_deep", f"line {line}", limit=MAX_DEPTH)
+
+
+@cache
+def _too_deep(above: int) -> etree.XPath:
+    """What of an element with so many above it is deeper than allowed."""
+    return etree.XPath("/".join("*" * (MAX_DEPTH - above)) if above < MAX_DEPTH else ".")
 
 
 def strip_namespaces(root: etree._Element, *namespaces: str) -> None:
