@@ -9,13 +9,14 @@ from decimal import Decimal
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
+from lxml import etree
 from pyiso20022.camt.camt_053_001_08 import Document as Document053
 from pyiso20022.camt.camt_054_001_08 import Document as Document054
 from xsdata.formats.dataclass.parsers import XmlParser
 from xsdata.formats.dataclass.parsers.config import ParserConfig
 
 from scf.kernel.problems import Problem
-from scf.standards import camt, tree
+from scf.standards import camt, tree, xml
 from scf.standards.bank_records import Entry, Statement
 from scf.standards.records import Identifier, Party
 
@@ -368,3 +369,39 @@ def test_a_large_statement_is_placed_only_where_something_is_told(monkeypatch: p
     (rounded,) = camt.read(stmt(ntry("1.001") * 400))
     assert len(rounded.notices) == 400
     assert len(asked) < 220
+
+
+def test_a_large_statement_is_never_held_whole() -> None:
+    """What the parser holds does not grow with what the entries say: a year's statement fits a small machine."""
+    raw = stmt("".join(ntry("1.00", details=f"<NtryDtls>{tx('1.00', f'E2E-{n}')}</NtryDtls>") for n in range(6_000)))
+    held: list[int] = []
+
+    def take(element: etree._Element) -> bool:
+        if len(held) % 1_000 == 0:
+            assert element.getparent() is not None
+            held.append(sum(1 for _ in element.getroottree().getroot().iter("*")))
+        else:
+            held.append(0)
+        return True
+
+    xml.stream(raw, "Ntry", take)
+    assert len(held) == 6_000
+    assert max(held) < sum(1 for _ in xml.parse(raw).iter("*")) * 0.6
+    assert len(camt.read(raw)[0].entries) == 6_000
+
+
+@pytest.mark.parametrize("broken", ["</Ntry>", "</Stmt>", "</Document>"])
+def test_a_statement_cut_off_after_its_entries_is_refused(broken: str) -> None:
+    raw = stmt(ntry("1.00") + ntry("2.00")).decode()
+    with pytest.raises(Problem) as refused:
+        camt.read(raw[: raw.rindex(broken)].encode())
+    assert refused.value.code == "document_not_xml"
+
+
+def test_an_entry_before_its_account_is_refused() -> None:
+    raw = stmt(ntry("1.00")).decode()
+    start, end = raw.index("<Acct>"), raw.index("</Acct>") + len("</Acct>")
+    moved = (raw[:start] + raw[end:]).replace("</Ntry>", "</Ntry>" + raw[start:end], 1)
+    with pytest.raises(Problem) as refused:
+        camt.read(moved.encode())
+    assert refused.value.code == "document_element_missing"

@@ -55,6 +55,31 @@ def test_an_invoice_comes_back_the_same() -> None:
     assert not read.is_assigned
 
 
+def test_rounding_inside_the_total_with_tax_is_told_and_must_still_add_up() -> None:
+    made = invoice()
+    raw = ubl.write_invoice(made).decode()
+    total, payable = "<cbc:TaxInclusiveAmount", "<cbc:PayableAmount"
+    currency = 'currencyID="CNY">'
+    inside = raw.replace(f"{total} {currency}124.31<", f"{total} {currency}124.50<").replace(
+        f"{payable} {currency}124.31<",
+        f"<cbc:PayableRoundingAmount {currency}0.19</cbc:PayableRoundingAmount>{payable} {currency}124.50<",
+    )
+    read = ubl.read_invoice(inside.encode())
+    assert (read.gross_minor, read.payable_minor, read.rounding_minor) == (12_450, 12_450, 19)
+    assert [notice.code for notice in read.notices] == ["invoice_rounding_inside"]
+    for wrong in ("124.51", "124.69"):
+        with pytest.raises(Problem) as refused:
+            ubl.read_invoice(inside.replace(f"{payable} {currency}124.50<", f"{payable} {currency}{wrong}<").encode())
+        assert refused.value.code == CONTRADICT
+
+
+def test_an_item_may_have_further_identifications() -> None:
+    raw = ubl.write_invoice(invoice()).decode()
+    further = "<cac:AdditionalItemIdentification><cbc:ID>X-1</cbc:ID></cac:AdditionalItemIdentification>"
+    end = "<cac:ClassifiedTaxCategory>"
+    assert ubl.read_invoice(raw.replace(end, further + end, 1).encode()).lines[0].description == "Casting"
+
+
 def test_a_credit_note_comes_back_the_same() -> None:
     made = invoice(kind="credit_note", type_code="381", corrects=("INV-6",))
     assert same(ubl.read_invoice(ubl.write_invoice(made)), made)

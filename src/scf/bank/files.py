@@ -16,6 +16,7 @@ from scf.bank.statements import bank_source
 from scf.kernel.clock import Clock
 from scf.kernel.problems import Problem
 from scf.standards import detect, signatures
+from scf.standards.bank_records import Statement
 from scf.standards.records import DocumentKind
 from scf.store import evidence
 from scf.store.evidence import Trust
@@ -72,12 +73,14 @@ def exchange(
     return collect(engine, gateway, clock, react=react)
 
 
-def import_statement(session: Session, raw: bytes, evidence_id: str, *, now: int) -> list[BankLine]:
+def import_statement(
+    session: Session, raw: bytes | Sequence[Statement], evidence_id: str, *, now: int
+) -> list[BankLine]:
     """Take in a camt.052/053/054 file recorded as evidence; returns the lines that are new, tied to their payments.
 
-    The same file twice changes nothing. Lines prove payments only where the evidence is the bank's own feed: trust T3
-    and, for a mirrored account, source `bank_source(bic)`. Raises Problem of `camt.read`, `evidence_unknown`,
-    `bank_statement_does_not_add_up`, `bank_statement_contradicts`.
+    `raw` is the file, or what `camt.read` gave of it. The same file twice changes nothing. Lines prove payments only
+    where the evidence is the bank's own feed: trust T3 and, for a mirrored account, source `bank_source(bic)`. Raises
+    Problem of `camt.read`, `evidence_unknown`, `bank_statement_does_not_add_up`, `bank_statement_contradicts`.
     """
     fresh = statements.take(session, raw, evidence_id, now=now)
     matching.match_lines(session, fresh, now=now)

@@ -59,14 +59,15 @@ def trust_in(session: Session, evidence_id: str, bank: str | None) -> Trust:
     return Trust(max(levels))
 
 
-def take(session: Session, raw: bytes, evidence_id: str, *, now: int) -> list[BankLine]:
+def take(session: Session, raw: bytes | Sequence[Statement], evidence_id: str, *, now: int) -> list[BankLine]:
     """Lines that are new, or newly told by the bank itself. The same file again gives none.
 
+    `raw` is the file, or what `camt.read` gave of it.
     Raises Problem of `camt.read`, `evidence_unknown`, `bank_statement_does_not_add_up`, `bank_statement_contradicts`;
     then nothing of the file is taken.
     """
     fresh: list[BankLine] = []
-    records = camt.read(raw)
+    records = camt.read(raw) if isinstance(raw, bytes) else raw
     for statement in records:
         if statement.adds_up is False:
             raise Problem("bank_statement_does_not_add_up", statement=statement.id, account=statement.account)

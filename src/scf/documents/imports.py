@@ -31,6 +31,7 @@ from scf.kernel.dates import from_unix
 from scf.kernel.problems import Problem
 from scf.reconciliation import service as reconciliation
 from scf.standards import csvguess, signatures
+from scf.standards.bank_records import Statement
 from scf.standards.csvmapping import TableMapping, load_mapping
 from scf.standards.detect import detect
 from scf.standards.reading import Document
@@ -274,7 +275,8 @@ class Imports:
         taken = reconciliation.take(session, found.facts, clock=clock, told=told) if found.facts else None
         if document.kind in STATEMENTS:
             with bank_trace.tracing(session) as trace:
-                bank.import_statement(session, raw, kept.evidence_id, now=now)
+                said = [record for record in document.records if isinstance(record, Statement)]
+                bank.import_statement(session, said, kept.evidence_id, now=now)
             run.bank_changes = trace.text()
         runs.write_plan(session, run, document, found)
         if session.get(ImportedDocument, (kept.evidence_id, run.source)) is None:

@@ -88,7 +88,7 @@ class _Entries:
             return False
         if namespace:
             xml.strip_namespaces(element, namespace)
-        reading = self.of(record)
+        reading = self.of(record, element)
         iso.check_words(element, message)
         found = tuple(_entries(element, reading.count, reading))
         again = reading.told.hear(element, found)
@@ -97,8 +97,11 @@ class _Entries:
         reading.count += 1
         return True
 
-    def of(self, record: etree._Element) -> _Reading:
-        """What was read of a statement so far, and its account. Raises Problem `document_element_missing`."""
+    def of(self, record: etree._Element, first: etree._Element | None = None) -> _Reading:
+        """What was read of a statement so far, and its account, which stands before its `first` entry.
+
+        Raises Problem `document_element_missing`.
+        """
         for known, reading in self._records:
             if known is record:
                 return reading
@@ -106,6 +109,8 @@ class _Entries:
         for holder in record.findall(f"{{{namespace}}}Acct") if namespace else ():
             xml.strip_namespaces(holder, namespace or "")
         holder = tree.need(record, "Acct")
+        if first is not None and holder not in first.itersiblings(preceding=True):
+            raise refusal("document_element_missing", tree.place(first), element="Acct")
         account = iso.account(holder)
         if account is None:
             raise refusal("document_element_missing", tree.place(holder, "Id"), element="Id")

@@ -50,13 +50,13 @@ def read_invoice(raw: bytes) -> Invoice:
     )
     type_code = tree.need_text(document, "TypeCode")
     notices: list[Notice] = []
-    elements = trade.findall("IncludedSupplyChainTradeLineItem")
+    elements = [item for item in trade.findall("IncludedSupplyChainTradeLineItem") if not _is_heading(item)]
     if not elements:
         name = "IncludedSupplyChainTradeLineItem"
         raise refusal("document_element_missing", tree.place(trade, name), element=name)
     lines = tuple(_line(element, code, notices) for element in elements)
     stated = _totals(settlement, code, lines)
-    totals.check(stated)
+    notices += totals.check(stated)
     accounts = _accounts(settlement)
     payee = _payee(settlement)
     delivered = delivery.find("ActualDeliverySupplyChainEvent/OccurrenceDateTime")
@@ -184,6 +184,11 @@ def _accounts(settlement: etree._Element) -> tuple[str, ...]:
             if number:
                 found.append(number)
     return tuple(dict.fromkeys(found))
+
+
+def _is_heading(element: etree._Element) -> bool:
+    """Whether a line only sums up or explains others (BT-X-8 of Factur-X Extended) and bills nothing itself."""
+    return tree.text(element, "AssociatedDocumentLineDocument/LineStatusReasonCode") in ("GROUP", "INFORMATION")
 
 
 def _line(element: etree._Element, code: str, notices: list[Notice]) -> Line:

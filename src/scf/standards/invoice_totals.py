@@ -47,18 +47,23 @@ class Totals:
         return found.minor if found else 0
 
 
-def check(totals: Totals) -> None:
-    """Refuse totals that contradict each other. Raises Problem `invoice_totals_contradict`."""
+def check(totals: Totals) -> list[Notice]:
+    """Refuse totals that contradict each other. Raises Problem `invoice_totals_contradict`.
+
+    A notice where the rounding stands in the total with tax instead of below it, as in UBL before EN 16931.
+    """
     net_parts = totals.minor("line") - totals.minor("allowance") + totals.minor("charge")
     tax = totals.minor("tax")
-    due = totals.minor("gross") - totals.minor("prepaid") + totals.minor("rounding")
+    rounding, gross = totals.minor("rounding"), totals.minor("net") + tax
+    is_inside = rounding != 0 and totals.minor("gross") == gross + rounding
+    due = totals.minor("gross") - totals.minor("prepaid") + (0 if is_inside else rounding)
     rules = [
         ("BR-CO-10", "line", sum(totals.line_nets)),
         ("BR-CO-11", "allowance", sum(totals.allowances)),
         ("BR-CO-12", "charge", sum(totals.charges)),
         ("BR-CO-13", "net", net_parts),
         ("BR-CO-14", "tax", sum(row.tax_minor for row, _ in totals.breakdown)),
-        ("BR-CO-15", "gross", totals.minor("net") + tax),
+        ("BR-CO-15", "gross", gross + (rounding if is_inside else 0)),
         ("BR-CO-16", "payable", due + totals.third_parties),
     ]
     for rule, name, found in rules:
@@ -66,6 +71,8 @@ def check(totals: Totals) -> None:
         if found != (stated.minor if stated else 0):
             raise _contradiction(totals, rule, stated.place if stated else totals.where, totals.minor(name), found)
     _check_breakdown(totals)
+    facts = (("rounding", format_plain(rounding, totals.currency)),)
+    return [Notice("invoice_rounding_inside", totals.where, facts)] if is_inside else []
 
 
 def _check_breakdown(totals: Totals) -> None:

@@ -53,7 +53,7 @@ def read_invoice(raw: bytes) -> Invoice:
         raise refusal("document_element_missing", tree.place(root, "InvoiceLine"), element="InvoiceLine")
     lines = tuple(_line(element, code, is_note, notices) for element in elements)
     stated = _totals(root, code, lines)
-    totals.check(stated)
+    notices += totals.check(stated)
     accounts = _accounts(root)
     due = root.find("DueDate")
     due = root.find("PaymentMeans/PaymentDueDate") if due is None else due

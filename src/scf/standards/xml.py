@@ -10,6 +10,7 @@ import codecs
 import re
 from collections.abc import Callable, Iterator
 from functools import cache
+from typing import Literal
 
 from lxml import etree
 
@@ -20,6 +21,7 @@ MAX_BYTES = 256 * 2**20
 MAX_ELEMENTS = 16_000_000
 MAX_DEPTH = 100
 _BEGINNING = 2**20
+_PIECE = 2**17
 
 _ENCODINGS = {
     "utf-8": "utf-8",
@@ -42,14 +44,6 @@ _DECLARATION = re.compile(r"<\?xml\s+version\s*=\s*[\"'][^\"']{1,8}[\"']([^>]{0,
 _ENCODING = re.compile(r"encoding\s*=\s*[\"']([A-Za-z0-9._-]{1,40})[\"']")
 _MISC = re.compile(r"\s+|<!--.*?-->|<\?.*?\?>", re.DOTALL)
 _BARE_DOCTYPE = re.compile(r"<!DOCTYPE\s+[A-Za-z_][\w:.-]{0,80}\s*>")
-_SAFE: dict[str, bool] = {
-    "resolve_entities": False,
-    "no_network": True,
-    "load_dtd": False,
-    "huge_tree": False,
-    "remove_comments": True,
-    "remove_pis": True,
-}
 _PARSER_LIMITS = ("huge", "excessive depth", "maximum", "too long", "amplification")
 
 
@@ -91,16 +85,16 @@ def _pieces(raw: bytes) -> Iterator[str]:
     """The text piece by piece, its document type refused before the first; whole where its beginning is a long one."""
     encoding = _encoding(raw)
     decoder = codecs.getincrementaldecoder(encoding)()
-    starts = range(0, len(raw), _BEGINNING)
+    starts = range(0, len(raw), _PIECE)
     try:
-        head = _refuse_doctype(_without_declaration(decoder.decode(raw[:_BEGINNING], len(starts) == 1)))
+        head = _refuse_doctype(_without_declaration(decoder.decode(raw[:_PIECE], len(starts) == 1)))
         at = _after_misc(head, 0)
         if head[at : at + 1] != "<" or head[at + 1 : at + 2] in ("", "!", "?"):
             yield _refuse_doctype(decode(raw))
             return
         yield head
         for start in starts[1:]:
-            yield decoder.decode(raw[start : start + _BEGINNING], start == starts[-1])
+            yield decoder.decode(raw[start : start + _PIECE], start == starts[-1])
     except UnicodeError as error:
         raise refusal("document_encoding_unreadable", "document", encoding=encoding) from error
 
@@ -114,7 +108,7 @@ def beginning(raw: bytes) -> etree._Element:
     if len(raw) <= _BEGINNING:
         return parse(raw)
     text = _refuse_doctype(decode(raw[:_BEGINNING], errors="ignore"))
-    parser = etree.XMLPullParser(("start",), **_SAFE)
+    parser = _pull_parser("start")
     try:
         parser.feed(text.encode("utf-8", "ignore"))
     except etree.XMLSyntaxError:
@@ -132,7 +126,15 @@ def parse(raw: bytes) -> etree._Element:
     text = _refuse_doctype(decode(_bounded(raw)))
     _refuse_many(text.count("<"), text.count('="') + text.count("='"))
     try:
-        root = etree.fromstring(text.encode("utf-8", "strict"), etree.XMLParser(**_SAFE))
+        parser = etree.XMLParser(
+            resolve_entities=False,
+            no_network=True,
+            load_dtd=False,
+            huge_tree=False,
+            remove_comments=True,
+            remove_pis=True,
+        )
+        root = etree.fromstring(text.encode("utf-8", "strict"), parser)
     except UnicodeError as error:
         raise refusal("document_encoding_unreadable", "document", encoding="utf-8") from error
     except etree.XMLSyntaxError as error:
@@ -148,7 +150,7 @@ def stream(raw: bytes, name: str, take: Callable[[etree._Element], bool]) -> etr
     empty element stays, so that the places of those after it can be told. Raises Problem as `parse` does, and those of
     `take`.
     """
-    parser = etree.XMLPullParser(("end",), tag=f"{{*}}{name}", **_SAFE)
+    parser = _pull_parser("end", f"{{*}}{name}")
     elements = values = 0
     try:
         for text in _pieces(_bounded(raw)):
@@ -160,7 +162,7 @@ def stream(raw: bytes, name: str, take: Callable[[etree._Element], bool]) -> etr
                 assert isinstance(element, etree._Element)
                 _refuse_depth(element)
                 if take(element):
-                    element.clear(keep_tail=True)
+                    element.clear()
         root = parser.close()
     except UnicodeError as error:
         raise refusal("document_encoding_unreadable", "document", encoding="utf-8") from error
@@ -168,6 +170,19 @@ def stream(raw: bytes, name: str, take: Callable[[etree._Element], bool]) -> etr
         raise _not_xml(error) from error
     _refuse_depth(root)
     return root
+
+
+def _pull_parser(event: Literal["start", "end"], tag: str | None = None) -> etree.XMLPullParser:
+    return etree.XMLPullParser(
+        (event,),
+        tag=tag,
+        resolve_entities=False,
+        no_network=True,
+        load_dtd=False,
+        huge_tree=False,
+        remove_comments=True,
+        remove_pis=True,
+    )
 
 
 def _bounded(raw: bytes) -> bytes:
