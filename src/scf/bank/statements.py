@@ -19,7 +19,7 @@ from sqlmodel import Session, col, select
 from scf.bank.models import BankAccount, BankLine, BankStatement
 from scf.kernel.dates import day_of
 from scf.kernel.problems import Problem
-from scf.standards import camt
+from scf.standards import camt, signatures
 from scf.standards.bank_records import Entry, Statement
 from scf.store import evidence
 from scf.store.evidence import Trust
@@ -63,10 +63,12 @@ def take(session: Session, raw: bytes | Sequence[Statement], evidence_id: str, *
     """Lines that are new, or newly told by the bank itself. The same file again gives none.
 
     `raw` is the file, or what `camt.read` gave of it.
-    Raises Problem of `camt.read`, `evidence_unknown`, `bank_statement_does_not_add_up`, `bank_statement_contradicts`;
-    then nothing of the file is taken.
+    Raises Problem of `camt.read`, `document_signature_broken`, `evidence_unknown`, `bank_statement_does_not_add_up`,
+    `bank_statement_contradicts`; then nothing of the file is taken.
     """
     fresh: list[BankLine] = []
+    if isinstance(raw, bytes):
+        signatures.notices(raw)
     records = camt.read(raw) if isinstance(raw, bytes) else raw
     for statement in records:
         if statement.adds_up is False:

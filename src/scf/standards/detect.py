@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from scf.standards import json_text, tree, xml
+from scf.standards import json_text, pdf, tree, xml
 from scf.standards.records import DocumentKind
 from scf.standards.refusals import refusal
 
@@ -48,6 +48,8 @@ def detect(raw: bytes, name: str | None = None) -> DocumentKind:
         raise refusal("document_empty", name or "document")
     if head.startswith(b"PK\x03\x04"):
         return _archive(raw, name)
+    if pdf.is_pdf(raw):
+        return of_root(xml.parse(pdf.unwrapped(raw)))
     if head.startswith(b"<"):
         return of_root(xml.beginning(raw))
     if head[:1] == b"{" and len(raw) > _LARGE and _EPCIS_HEAD.search(raw[:_LARGE]):

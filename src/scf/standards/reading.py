@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass
 
-from scf.standards import camt, cii, cn_einvoice, csvmap, dcsa, epcis, pain, ubl, ubl_orders, x12
+from scf.standards import camt, cii, cn_einvoice, csvmap, dcsa, epcis, pain, pdf, ubl, ubl_orders, x12
 from scf.standards.bank_records import PaymentOrder, PaymentStatusReport, Statement
 from scf.standards.detect import detect
 from scf.standards.records import (
@@ -59,8 +59,10 @@ class Document:
 def read(raw: bytes, name: str | None = None, mapping: csvmap.TableMapping | None = None) -> Document:
     """Detect and read a file. A table needs its `mapping`; its deliveries become records, other rows stay in preview.
 
-    Raises Problem of `detect` and of the reader, and `table_needs_mapping`.
+    Of a Factur-X or ZUGFeRD PDF the attached invoice is read. Raises Problem of `detect` and of the reader, and
+    `table_needs_mapping`.
     """
+    raw = pdf.unwrapped(raw)
     kind = detect(raw, name)
     if kind == DocumentKind.CSV:
         if mapping is None:
