@@ -19,7 +19,7 @@ from scf.kernel.problems import Problem
 from scf.reconciliation.bulk_columns import NORMAL
 from scf.reconciliation.bulk_residual import Residual
 from scf.reconciliation.bulk_tables import Table, where_unreadable
-from scf.reconciliation.portable import SIDES, cases_sql, explain_sql, plain_sql, rule_sql
+from scf.reconciliation.portable import SIDES, cases_sql, explain_sql, plain_sql
 from scf.reconciliation.rule import Terms
 
 Progress = Callable[[str, float], None]
@@ -230,7 +230,7 @@ class DuckRun:
                 self._reopen_restyled()
                 return
             names = [name for name in SIDES if self.rows[name]]
-            listed = ", ".join(f"{ROW_OF[name]}_row" for name in names)
+            listed = ", ".join(["order_reference", *(f"{ROW_OF[name]}_row" for name in names)])
             self.connection.execute(f"CREATE TEMP TABLE open_rows AS SELECT {listed} FROM first_pass WHERE flags <> 0")
             self.connection.execute("CREATE TEMP TABLE reopened (order_row BIGINT)")
             joined, settled = self._counted(names, "first_pass"), self._counted(names, "first_pass WHERE flags = 0")
@@ -327,6 +327,11 @@ class DuckRun:
                     rows = table.select
                 else:
                     rows = table.rows_in(f"SELECT {row} FROM open_rows WHERE {row} IS NOT NULL")
+                    if name == "orders":  # pass one kept their references, which cost most to read
+                        known = "SELECT DISTINCT order_row AS row_id, order_reference FROM open_rows"
+                        rows = (
+                            f"(SELECT t.* REPLACE (order_reference AS k) FROM {rows} t JOIN ({known}) USING (row_id))"
+                        )
                 self.connection.execute(f"CREATE TEMP TABLE open_{name} AS SELECT * FROM {rows}")
 
     def settled(self) -> str:
@@ -360,10 +365,7 @@ class DuckRun:
         return tuple(name for name in SIDES if self.tables[name].has_sources)
 
     def judge_open(self) -> None:
-        """Judge the open references again, with their rows added up, and say what disagrees with what."""
-        relations = {name: f"open_{name}" for name in SIDES}
-        cases = f"({cases_sql(relations, unique=False, told=self.told())})"
-        with self.step("judge the open"):
-            self.connection.execute(
-                f"CREATE TEMP TABLE judged AS {explain_sql(f'({rule_sql(cases, self.terms)})', self.terms)}"
-            )
+        """Say of each open reference what disagrees with what."""
+        with self.step("explain the open"):
+            self.connection.execute(f"CREATE TEMP TABLE judged AS {explain_sql('state', self.terms)}")
+            self.connection.execute("DROP TABLE state")

@@ -19,10 +19,6 @@ from scf.reconciliation.subset import MAX_ITEMS, unique_subset
 
 SLIPS = 2
 """Characters lost, added or swapped with their neighbour that may part a mistyped reference from the right one."""
-_WANTING = (
-    "order_reference, party, currency, orders, deliveries, invoices, payments, ordered_minor, owed_minor, "
-    "first_delivered_day, order_day"
-)
 _LONELY = "k LIKE 'no reference: %'"
 
 
@@ -39,17 +35,23 @@ class Residual:
             f"CREATE TEMP TABLE moves (side VARCHAR, row_id BIGINT, k_from {key}, k_to {key}, amount_minor BIGINT, "
             "method VARCHAR, confidence INTEGER)"
         )
+        connection.execute(f"CREATE TEMP TABLE touched (k {key})")
 
     def run(self) -> dict[str, int]:
-        """All ways, the surest first. Returns how many rows each moved."""
+        """All ways, the surest first. Returns how many rows each moved.
+
+        Leaves the table `state`: what the rule says of every open reference.
+        """
+        self._name_orders()
         if self.text_key:
             self._normalised()
-        self._judge(f"{_WANTING}, paid_minor")
+        self._judge()
         self._divide(mentioned(self.connection, text_key=self.text_key), "mentioned", 900)
         for side in SIDES[1:]:
             self._near(side)
-        self._judge(f"{_WANTING}, payment_rows, paid_minor, flags")
+        self._judge_again()
         self._divide(self._combinations(), "sole combination", 850)
+        self._judge_again()
         counted = self.connection.execute("SELECT method, count(*) FROM moves GROUP BY 1 ORDER BY 1").fetchall()
         return {str(method): int(count) for method, count in counted}
 
@@ -60,27 +62,44 @@ class Residual:
             f"INSERT INTO moves SELECT '{side}', row_id, k_from, k_to, NULL, '{method}', {confidence} FROM step"
         )
         self.connection.execute(f"UPDATE open_{side} t SET k = s.k_to FROM step s WHERE t.row_id = s.row_id")
+        self.connection.execute("INSERT INTO touched SELECT unnest([k_from, k_to]) FROM step")
+
+    def _name_orders(self) -> None:
+        """Temp table `order_norms`: the open orders with their references in normalised form."""
+        self.connection.execute(
+            f"CREATE TEMP TABLE order_norms AS SELECT {NORMAL.format(k='CAST(k AS VARCHAR)')} AS norm, k FROM "
+            "(SELECT DISTINCT k FROM open_orders)"
+        )
 
     def _normalised(self) -> None:
         """Rows of an unknown reference go to the one order whose reference reads the same when normalised."""
         self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE known AS SELECT {NORMAL.format(k='k')} AS norm, min(k) AS k FROM "
-            "(SELECT DISTINCT k FROM open_orders) GROUP BY 1 HAVING count(*) = 1 AND norm IS NOT NULL"
+            "CREATE TEMP TABLE known AS SELECT norm, min(k) AS k FROM order_norms WHERE norm IS NOT NULL GROUP BY 1 "
+            "HAVING count(*) = 1"
         )
         for side in SIDES[1:]:
-            query = (
-                f"SELECT t.row_id, t.k AS k_from, known.k AS k_to FROM open_{side} t "
-                f"JOIN known ON known.norm = {NORMAL.format(k='t.k')} "
-                f"WHERE t.k NOT IN (SELECT k FROM open_orders) AND t.{_LONELY.replace('LIKE', 'NOT LIKE')}"
+            stray = (
+                f"SELECT row_id, k, {NORMAL.format(k='k')} AS norm FROM (SELECT row_id, k FROM open_{side} "
+                f"ANTI JOIN order_norms USING (k)) WHERE {_LONELY.replace('LIKE', 'NOT LIKE')}"
             )
+            query = f"SELECT t.row_id, t.k AS k_from, known.k AS k_to FROM ({stray}) t JOIN known USING (norm)"
             self._apply(side, query, "normalised", 950)
 
-    def _judge(self, columns: str) -> None:
-        """Temp table `state`: what the rule says of the open references as they stand now, as far as it is needed."""
-        cases = f"({cases_sql({name: f'open_{name}' for name in SIDES}, unique=False, told=self.told)})"
-        self.connection.execute(
-            f"CREATE OR REPLACE TEMP TABLE state AS SELECT {columns} FROM ({rule_sql(cases, self.terms)})"
-        )
+    def _judge(self) -> None:
+        """Temp table `state`: what the rule says of the open references as they stand now."""
+        self.connection.execute(f"CREATE TEMP TABLE state AS {self._judged('open_{side}')}")
+        self.connection.execute("DELETE FROM touched")
+
+    def _judge_again(self) -> None:
+        """Bring `state` up to date for the references that rows were moved from or to."""
+        chosen = self._judged("(SELECT * FROM open_{side} WHERE k IN (SELECT k FROM touched))")
+        self.connection.execute("DELETE FROM state WHERE order_reference IN (SELECT k FROM touched)")
+        self.connection.execute(f"INSERT INTO state {chosen}")
+        self.connection.execute("DELETE FROM touched")
+
+    def _judged(self, rows: str) -> str:
+        cases = cases_sql({side: rows.format(side=side) for side in SIDES}, unique=False, told=self.told)
+        return rule_sql(f"({cases})", self.terms)
 
     def _wanting(self, side: str) -> None:
         """Temp table `wanting`: orders that lack this side, with the amount and first day they wait for."""
@@ -114,7 +133,7 @@ class Residual:
             f"greatest({t.amount_fixed_minor} * 1000, {t.amount_per_mille} * w.amount_minor) "
             "AND (s.currency IS NULL OR w.currency IS NULL OR s.currency = w.currency) "
             f"AND s.day BETWEEN w.day - {t.early_days} AND w.day + {window} "
-            f"WHERE s.k NOT IN (SELECT k FROM open_orders) AND (NOT ({named}) OR ({slip}))"
+            f"WHERE s.k NOT IN (SELECT k FROM order_norms) AND (NOT ({named}) OR ({slip}))"
         )
         sole = (
             "SELECT row_id, k_from, k_to FROM (SELECT *, count(*) OVER (PARTITION BY row_id) AS a, "
@@ -191,3 +210,4 @@ class Residual:
             "CASE WHEN count(*) OVER (PARTITION BY row_id) > 1 THEN amount_minor END, "
             f"'{method}', {confidence} FROM shares"
         )
+        connection.execute("INSERT INTO touched SELECT unnest([k_from, k_to]) FROM shares")

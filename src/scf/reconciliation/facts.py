@@ -27,6 +27,8 @@ _DROPPED = re.compile(r"[^A-Z0-9]+")
 _LOOKALIKES = str.maketrans("OI", "01")
 _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9/._#-]*[A-Za-z0-9])?")
 SHORTEST_WORD = 4
+SHORTEST_MENTION = 5
+"""A word of a remittance text shorter than this, normalised, proves nothing."""
 _NUMBERS = re.compile(r"[0-9]+")
 _PARTY_NOISE = re.compile(r"[\W_]+")
 

@@ -27,7 +27,7 @@ from scf.reconciliation.facts import (
 )
 from scf.reconciliation.fold import Folded, Part, fold
 from scf.reconciliation.keyless import Keyless, Waiting
-from scf.reconciliation.placing import PLACING_VERSION, Found, divide, order_of, owned, place, wanted
+from scf.reconciliation.placing import PLACING_VERSION, Found, order_of, owned, place, wanted
 from scf.reconciliation.rule import RULE_ID, RULE_VERSION, Terms, Verdict, judge
 from scf.reconciliation.shelf import (
     ALLOCATION,
@@ -41,6 +41,7 @@ from scf.reconciliation.shelf import (
     Shelf,
     chunks,
 )
+from scf.reconciliation.subset import divide
 from scf.reconciliation.twins import Twins
 from scf.reconciliation.undone import REPLACED, coming, next_generation, undone
 

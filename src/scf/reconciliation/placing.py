@@ -9,14 +9,11 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from scf.reconciliation.facts import Fact, Kind, normalise, normalise_party
+from scf.reconciliation.facts import SHORTEST_MENTION, Fact, Kind, normalise, normalise_party
 from scf.reconciliation.shelf import Name, Shelf
-from scf.reconciliation.subset import unique_subset
 
 PLACING_VERSION = 1
 EXACT, NORMALISED, MENTIONED = 1000, 950, 900
-SHORTEST_MENTION = 5
-"""A word of a remittance text shorter than this, normalised, proves nothing."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -156,25 +153,3 @@ def _agreeing(fact: Fact, names: list[Name]) -> list[Name]:
         scored.append((equal - differing, name))
     best = max((score for score, _ in scored), default=0)
     return [name for score, name in scored if score == best]
-
-
-def divide(amount_minor: int, opens: list[int | None]) -> list[int]:
-    """Divide a payment over the open amounts of several cases, given in order of age.
-
-    When exactly one subset is paid to the cent, that is it. Else each gets what is open, oldest first, and what is left
-    over stays with the last one that got something. The shares always add up to the payment.
-    """
-    known = [max(value or 0, 0) for value in opens]
-    if amount_minor > 0 and all(known) and sum(known) != amount_minor:
-        chosen = unique_subset(known, amount_minor)
-        if chosen is not None:
-            return [value if place in chosen else 0 for place, value in enumerate(known)]
-    shares, left = [], max(amount_minor, 0)
-    for value in known:
-        share = min(value, left)
-        shares.append(share)
-        left -= share
-    rest = amount_minor - sum(shares)
-    last = max((place for place, share in enumerate(shares) if share), default=0)
-    shares[last] += rest
-    return shares

@@ -41,6 +41,28 @@ def subsets(amounts: Sequence[int], target: int, *, limit: int) -> list[tuple[in
     return found
 
 
+def divide(amount_minor: int, opens: list[int | None]) -> list[int]:
+    """Divide a payment over the open amounts of several cases, given in order of age.
+
+    When exactly one subset is paid to the cent, that is it. Else each gets what is open, oldest first, and what is left
+    over stays with the last one that got something. The shares always add up to the payment.
+    """
+    known = [max(value or 0, 0) for value in opens]
+    if amount_minor > 0 and all(known) and sum(known) != amount_minor:
+        chosen = unique_subset(known, amount_minor)
+        if chosen is not None:
+            return [value if place in chosen else 0 for place, value in enumerate(known)]
+    shares, left = [], max(amount_minor, 0)
+    for value in known:
+        share = min(value, left)
+        shares.append(share)
+        left -= share
+    rest = amount_minor - sum(shares)
+    last = max((place for place, share in enumerate(shares) if share), default=0)
+    shares[last] += rest
+    return shares
+
+
 def unique_many_to_many(left: Sequence[int], right: Sequence[int]) -> tuple[tuple[int, ...], tuple[int, ...]] | None:
     """The only pair of subsets, at least two on each side, with one sum; None when there is none or a second.
 
