@@ -50,6 +50,11 @@ lock: ## pin the dependencies again, with hashes
 	uv pip compile pyproject.toml --extra build --generate-hashes --universal --python-version 3.11 --no-header -q -o requirements.txt
 	uv pip compile pyproject.toml --extra build --extra postgres --extra dev --generate-hashes --universal --python-version 3.11 --no-header -q -o requirements-dev.txt
 	sed -n 's/^spark = \["\(.*\)"\]$$/\1/p' pyproject.toml | uv pip compile - --generate-hashes --universal --python-version 3.11 --no-header -q -o requirements-spark.txt
+	sed -n 's/^bench = \[\(.*\)\]$$/\1/p' pyproject.toml | tr -d '", ' | sed 's/pyarrow/\n&/' | uv pip compile - --generate-hashes --universal --python-version 3.11 --no-header -q -o requirements-bench.txt
+
+bench: setup-dev ## bulk and online reconciliation beside hand-written SQL and pandas (ARGS="--rows 5000000 --json")
+	@.venv/bin/python -m pip install -q --disable-pip-version-check --require-hashes -r requirements-bench.txt
+	@$(PY) scripts/bench/reconcile.py $(ARGS)
 
 clean: ## remove the virtual environment and caches
 	rm -rf .venv .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -20,128 +20,12 @@ import time
 from pathlib import Path
 from typing import Any
 
-import duckdb
-
 sys.path.insert(0, str(Path(__file__).parents[2]))
 
+from scripts.bench import reconcile_rivals as rivals
 from scripts.bench.reconcile_data import LAST_DAY, generate, quality
 
-_STATUS = """CASE WHEN d.{k} IS NULL THEN 'no_delivery' WHEN p.{k} IS NULL THEN 'no_payment'
-            WHEN abs(p.amount_minor - d.amount_minor) > 100
-             AND abs(p.amount_minor - d.amount_minor) * 1000 > d.amount_minor * 5 THEN 'amount'
-            WHEN p.day < d.day OR p.day > d.day + 120 THEN 'date' ELSE 'matched' END"""
-_FILES = """read_parquet('{f}/orders.parquet') o
-{how} JOIN read_parquet('{f}/deliveries.parquet', file_row_number = true) d ON d.{k} = o.{k}
-{how} JOIN read_parquet('{f}/payments.parquet', file_row_number = true) p ON p.{k} = """
-LEFT_JOINS = (
-    "COPY (SELECT o.{k} AS k, d.file_row_number AS delivery_row, p.file_row_number AS payment_row, "
-    + _STATUS + " AS status FROM " + _FILES + "o.{k}) TO '{out}/hand.parquet' (FORMAT parquet)"
-)  # fmt: skip
-FULL_JOINS = (
-    "COPY (SELECT coalesce(o.{k}, d.{k}, p.{k}) AS k, d.file_row_number AS delivery_row, p.file_row_number AS "
-    "payment_row, CASE WHEN o.{k} IS NULL THEN 'stray' ELSE " + _STATUS + " END AS status FROM " + _FILES
-    + "coalesce(o.{k}, d.{k})) TO '{out}/hand.parquet' (FORMAT parquet)"
-)  # fmt: skip
-
-_SIDE = """(SELECT {key} AS k, sum(n) AS n, min(row_id) AS row_id, sum(amount_minor) AS amount_minor, min(day) AS day,
-  max(day) AS last_day, any_value(order_reference) AS reference FROM {rows} GROUP BY 1)"""
-_ROWS = """(SELECT 1 AS n, file_row_number AS row_id, order_reference, amount_minor, day
-  FROM read_parquet('{{f}}/{name}.parquet', file_row_number = true))"""
-_ONCE = """(SELECT count(*) AS n, min(file_row_number) AS row_id, any_value(order_reference) AS order_reference,
-  amount_minor, day FROM read_parquet('{{f}}/{name}.parquet', file_row_number = true)
-  GROUP BY {key}, {document}, amount_minor, day)"""
-_NORM = "translate(regexp_replace(upper({k}), '[^A-Z0-9]+', '', 'g'), 'OI', '01')"
-_REASON = """CASE WHEN o.k IS NULL THEN 'UNKNOWN_REFERENCE'
-  WHEN p.k IS NOT NULL AND (d.k IS NULL OR p.day < d.day
-    OR (o.amount_minor - d.amount_minor) * 1000 > greatest(100000, o.amount_minor * 5)
-       AND (p.amount_minor - d.amount_minor) * 1000 > greatest(100000, d.amount_minor * 5)) THEN 'PAID_BEFORE_DELIVERY'
-  WHEN (d.amount_minor - o.amount_minor) * 1000 > greatest(100000, o.amount_minor * 5) THEN 'QUANTITY_DIFFERENCE'
-  WHEN (p.amount_minor - d.amount_minor) * 1000 > greatest(100000, d.amount_minor * 5)
-    OR (d.amount_minor - p.amount_minor) * 1000 > greatest(100000, d.amount_minor * 5) AND {day} > d.last_day + 120
-    THEN 'PAYMENT_DIFFERENCE'
-  WHEN d.k IS NULL AND {day} > o.day + 90 THEN 'NOT_DELIVERED'
-  WHEN d.k IS NOT NULL AND p.k IS NULL AND {day} > d.last_day + 120 THEN 'UNPAID'
-  WHEN p.last_day > d.last_day + 120 THEN 'LATE'
-  WHEN (o.amount_minor - least(d.amount_minor, p.amount_minor)) * 1000 > greatest(100000, o.amount_minor * 5)
-    THEN 'PARTIAL'
-  WHEN d.k IS NULL OR p.k IS NULL THEN 'EXPECTED' ELSE 'MATCHED' END"""
-
-
-def whole_logic(key: str) -> list[str]:
-    """By hand with the whole exception logic.
-
-    Rows that repeat count once, those of one order add up, every kind that such files can show is named, and strays
-    written differently are led to the order that lacks them. `key` is what the tables are joined by.
-    """
-    sides = {
-        "o": _SIDE.format(key=key, rows=_ROWS.format(name="orders")),
-        "d": _SIDE.format(key=key, rows=_ONCE.format(key=key, document="delivery_reference", name="deliveries")),
-        "p": _SIDE.format(key=key, rows=_ONCE.format(key=key, document="payment_reference", name="payments")),
-    }
-    joined = (
-        f"SELECT coalesce(o.reference, d.reference, p.reference) AS order_reference, o.row_id AS order_row, "
-        f"d.row_id AS delivery_row, p.row_id AS payment_row, o.amount_minor AS ordered, d.amount_minor AS delivered, "
-        f"p.amount_minor AS paid, d.day AS delivered_day, p.day AS paid_day, o.n AS n, "
-        f"{_REASON.format(day=LAST_DAY)} AS reason FROM {sides['o']} o FULL JOIN {sides['d']} d ON d.k = o.k "
-        f"FULL JOIN {sides['p']} p ON p.k = coalesce(o.k, d.k)"
-    )
-    columns = "order_reference, order_row, delivery_row, payment_row, ordered, delivered, paid"
-    stray = f"SELECT *, {_NORM.format(k='order_reference')} AS norm FROM judged WHERE order_row IS NULL"
-    lacking = (
-        f"SELECT *, {_NORM.format(k='order_reference')} AS norm FROM judged WHERE order_row IS NOT NULL "
-        "AND (delivery_row IS NULL OR payment_row IS NULL)"
-    )
-    return [
-        f"CREATE TEMP TABLE judged AS {joined}",
-        f"CREATE TEMP TABLE led AS SELECT s.order_reference AS was, l.* REPLACE ("
-        f"coalesce(l.delivery_row, s.delivery_row) AS delivery_row, coalesce(l.payment_row, s.payment_row) AS "
-        f"payment_row, coalesce(l.delivered, s.delivered) AS delivered, coalesce(l.paid, s.paid) AS paid) "
-        f"FROM ({stray}) s JOIN ({lacking}) l USING (norm)",
-        f"COPY (SELECT {columns} FROM judged WHERE reason = 'MATCHED' UNION ALL SELECT {columns} FROM led "
-        f"WHERE delivered = paid AND ordered = paid) TO '{{out}}/hand.parquet' ({{how}})",
-        f"COPY (SELECT {columns}, reason FROM judged WHERE reason <> 'MATCHED' AND order_reference NOT IN "
-        "(SELECT was FROM led UNION ALL SELECT order_reference FROM led)) TO '{out}/hand_open.parquet' ({how})",
-    ]
-
-
-def run_whole(folder: Path, out: Path, key: str) -> None:
-    """The whole exception logic by hand."""
-    con = duckdb.connect()
-    con.execute("SET preserve_insertion_order = false")
-    for text in whole_logic(key):
-        how = "FORMAT parquet, PARQUET_VERSION V2, COMPRESSION lz4, DICTIONARY_SIZE_LIMIT 1"
-        con.execute(text.format(f=folder, out=out, how=how))
-
-
-def run_hand(folder: Path, out: Path, text: str) -> None:
-    """A three-way query by hand. Left joins need two anti-joins more to find what belongs to no order."""
-    con = duckdb.connect()
-    con.execute("SET preserve_insertion_order = false")
-    con.execute(text.format(k="order_reference", f=folder, out=out, how="LEFT" if text is LEFT_JOINS else "FULL"))
-    for side in ("deliveries", "payments") if text is LEFT_JOINS else ():
-        con.execute(
-            f"SELECT count(*) FROM '{folder}/{side}.parquet' x "
-            f"ANTI JOIN '{folder}/orders.parquet' o USING (order_reference)"
-        ).fetchall()
-
-
-def run_pandas(folder: Path, out: Path) -> None:
-    """The same in pandas."""
-    import numpy as np
-    import pandas as pd
-
-    k = "order_reference"
-    o = pd.read_parquet(folder / "orders.parquet", columns=[k])
-    d = pd.read_parquet(folder / "deliveries.parquet", columns=[k, "amount_minor", "day", "delivery_reference"])
-    p = pd.read_parquet(folder / "payments.parquet", columns=[k, "amount_minor", "day", "payment_reference"])
-    m = o.merge(d, on=k, how="left").merge(p, on=k, how="left", suffixes=("", "_p"))
-    tolerance = np.maximum(100, m.amount_minor * 5 // 1000)
-    m["status"] = np.select(
-        [m.delivery_reference.isna(), m.payment_reference.isna(), (m.amount_minor_p - m.amount_minor).abs() > tolerance,
-         (m.day_p < m.day) | (m.day_p > m.day + 120)],
-        ["no_delivery", "no_payment", "amount", "date"], "matched")  # fmt: skip
-    m[[k, "delivery_reference", "payment_reference", "status"]].to_parquet(out / "pandas.parquet")
-    print(int((~d[k].isin(o[k])).sum()), int((~p[k].isin(o[k])).sum()), file=sys.stderr)
+PARTS = ("bulk", "hand", "full_join", "whole", "pandas", "pandas_joins")
 
 
 def run_bulk(folder: Path, out: Path, memory: str, *, show: bool = False) -> dict[str, Any]:
@@ -248,21 +132,23 @@ def peak_mib() -> int:
 def measured(part: str, folder: Path, out: Path, memory: str) -> dict[str, Any]:
     """Run `part` here; wall and processor seconds and peak MiB."""
     began, processor = time.perf_counter(), time.process_time()
-    summary: dict[str, Any] = {}
+    answer: dict[str, Any] = {}
     if part == "whole":
-        run_whole(folder, out, "hash(order_reference)")
+        answer["exceptions"] = rivals.run_whole(folder, out, "hash(order_reference)")
     elif part in ("hand", "full_join"):
-        run_hand(folder, out, LEFT_JOINS if part == "hand" else FULL_JOINS)
+        rivals.run_hand(folder, out, rivals.LEFT_JOINS if part == "hand" else rivals.FULL_JOINS)
     elif part == "pandas":
-        run_pandas(folder, out)
+        answer["exceptions"] = rivals.run_pandas_whole(folder, out)
+    elif part == "pandas_joins":
+        rivals.run_pandas(folder, out)
     else:
         summary = run_bulk(folder, out, memory, show=True)
+        answer = {"exceptions": summary["exceptions"], "moved": summary["moved"]}
     return {
         "seconds": round(time.perf_counter() - began, 2),
         "processor_s": round(time.process_time() - processor, 2),
         "peak_mib": peak_mib(),
-        "exceptions": summary.get("exceptions"),
-        "moved": summary.get("moved"),
+        **answer,
     }
 
 
@@ -277,12 +163,10 @@ def main() -> None:
     parser.add_argument(
         "--online", type=lambda text: int(float(text)), nargs="*", default=[10_000], help="facts there already"
     )
-    parser.add_argument(
-        "--skip", nargs="*", default=[], choices=("hand", "full_join", "whole", "pandas", "online", "quality")
-    )
+    parser.add_argument("--skip", nargs="*", default=[], choices=(*PARTS[1:], "online", "quality"))
     parser.add_argument("--folder", type=Path, default=None, help="keep the data here")
     parser.add_argument("--json", action="store_true")
-    parser.add_argument("--part", choices=("hand", "full_join", "whole", "pandas", "bulk"), help=argparse.SUPPRESS)
+    parser.add_argument("--part", choices=PARTS, help=argparse.SUPPRESS)
     chosen = parser.parse_args()
     if chosen.part:
         print(json.dumps(measured(chosen.part, chosen.folder, chosen.folder / "out", chosen.memory)))
@@ -303,20 +187,22 @@ def compare(folder: Path, chosen: argparse.Namespace) -> dict[str, Any]:
     if not (data / "truth.parquet").exists():
         generate(data, chosen.rows, lean=not chosen.full, key=chosen.key)
     (data / "out").mkdir(exist_ok=True)
-    parts = ["bulk", *(p for p in ("hand", "full_join", "whole", "pandas") if p not in chosen.skip)]
+    parts = [part for part in PARTS if part not in chosen.skip]
     runs: dict[str, list[dict[str, Any]]] = {part: [] for part in parts}
     for _ in range(chosen.rounds):
         for part in parts:
             runs[part].append(child(["--part", part, "--folder", str(data), "--memory", chosen.memory]))
     best = {part: min(found, key=lambda run: run.get("processor_s", 1e9)) for part, found in runs.items()}
 
-    def ratio(other: str, mine: str = "bulk", upside_down: bool = False) -> float | None:
-        one, two = best.get(mine, {}).get("processor_s"), best.get(other, {}).get("processor_s")
+    def ratio(other: str, measure: str = "processor_s", *, upside_down: bool = False) -> float | None:
+        one, two = best["bulk"].get(measure), best.get(other, {}).get(measure)
         return round(two / one if upside_down else one / two, 2) if one and two else None
 
     details: dict[str, Any] = {"key": chosen.key, "parts": best, "load_average": os.getloadavg()[0]}
+    details["ratio_vs_hand_written_by_clock"] = ratio("hand", "seconds")
     details["ratio_vs_full_joins"] = ratio("full_join")
     details["ratio_vs_whole_logic"] = ratio("whole")
+    details["ratio_vs_pandas_joins"] = ratio("pandas_joins", upside_down=True)
     details["absent"] = [part for part, run in best.items() if "error" in run]
     if chosen.key == "text" and "error" not in best["bulk"] and "quality" not in chosen.skip:
         details["quality"] = quality(data, data / "out")
