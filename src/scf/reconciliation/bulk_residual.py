@@ -92,6 +92,8 @@ class Residual:
 
     def _judge_again(self) -> None:
         """Bring `state` up to date for the references that rows were moved from or to."""
+        if self.connection.execute("SELECT 1 FROM touched LIMIT 1").fetchone() is None:
+            return
         chosen = self._judged("(SELECT * FROM open_{side} WHERE k IN (SELECT k FROM touched))")
         self.connection.execute("DELETE FROM state WHERE order_reference IN (SELECT k FROM touched)")
         self.connection.execute(f"INSERT INTO state {chosen}")
