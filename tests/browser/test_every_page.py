@@ -134,10 +134,22 @@ def test_what_is_pressed_is_large_enough_on_a_phone(role: str, visit: Start) -> 
     assert small == []
 
 
-def test_pages_print(visit: Start) -> None:
-    one = visit("audit")
-    one.open(f"/receivables/{installation().receivable}")
-    assert len(one.page.pdf()) > 10_000
+@pytest.mark.parametrize(
+    ("code", "path"),
+    [("audit", "/receivables/{receivable}"), ("audit", "/flow"), ("civic", "/entrusted/{account}"), (LOTUS, "/month")],
+)
+def test_pages_print_whole_tables_and_start_with_their_picture(code: str, path: str, visit: Start) -> None:
+    demo = installation()
+    one = visit(code, size=(717, 1047), language="zh-CN")  # A4 between the margins a browser leaves
+    one.page.emulate_media(media="print")
+    one.open(path.format(receivable=demo.receivable, account=demo.account))
+    right = "[...document.querySelectorAll('.scroll table')].map(e => e.getBoundingClientRect().right)"
+    assert all(edge <= 717 for edge in one.page.evaluate(right)) and one.sideways() <= 0
+    assert one.page.evaluate("[...document.querySelectorAll('td')].every(e => getComputedStyle(e).display !== 'block')")
+    picture = one.page.locator("main svg").first
+    if picture.count():
+        assert picture.is_visible() and picture.bounding_box()["y"] < 1047, "on the first sheet"
+    assert len(one.page.pdf(format="A4")) > 10_000
 
 
 def test_everything_is_reached_by_keyboard(visit: Start) -> None:
