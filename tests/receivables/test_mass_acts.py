@@ -12,6 +12,7 @@ from scf.app import rebuild_books
 from scf.audit import service as audit
 from scf.demo.cast import CORE, LOTUS, PINE, RIVER, STONE, firm, operator_signatures
 from scf.desk.service import Prepared
+from scf.kernel.dates import day_of
 from scf.kernel.problems import Problem
 from scf.ledger.intents import digest
 from scf.ledger.sumtree import MOST_LEAVES
@@ -93,12 +94,16 @@ def test_each_recipient_is_told_takes_its_share_and_can_pass_it_on(installation:
     with world.app.reading() as session:
         for code, minor in SHARES.items():
             (told,) = [one for one in world.app.notices.of(session, world.who(code)) if one.kind == "share"]
-            assert firm(LOTUS).name in told.en and f"{minor / 100:,.2f}" in told.en and "UTC" in told.zh
+            assert firm(LOTUS).name in told.en and f"{minor / 100:,.2f}" in told.en and "(UTC+8)" in told.zh
             assert told.transaction_hash
         assert [one for one in world.app.notices.of(session, world.who(LOTUS)) if one.kind == "share"] == []
         (mine,) = world.app.mass.open_shares(session, [world.who(RIVER)])
     assert (mine.amount_minor, mine.giver) == (SHARES[RIVER], world.who(LOTUS))
-    taken = str(world.submit(claim(world, mass, RIVER))["note"])
+    asked = claim(world, mass, RIVER)
+    with world.app.reading() as session:
+        day = day_of(queries.receivable(session, number).maturity).isoformat()
+    assert day in asked.summary["en"] and day in asked.summary["zh-CN"], "the day it is paid by the clock in Beijing"
+    taken = str(world.submit(asked)["note"])
     row = note(world, taken)
     assert (row.holder, row.amount_minor, row.state, row.giver) == (
         world.who(RIVER), SHARES[RIVER], NoteState.HELD, world.who(LOTUS),

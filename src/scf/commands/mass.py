@@ -82,7 +82,7 @@ def progress(
     recipients: Annotated[bool, typer.Option("--recipients", help="Also list everybody, with what each took.")] = False,
 ) -> None:
     """How far a mass pass has been taken up."""
-    from scf.kernel.dates import from_unix
+    from scf.kernel.dates import BEIJING, from_unix
     from scf.kernel.money import format_money
 
     with _opened(data, read_only=True) as installation, installation.reading() as session:
@@ -90,7 +90,7 @@ def progress(
         rows = installation.mass.shares(session, note.lower(), limit=found.recipients) if recipients else []
         names = installation.parties.names(session) if recipients else {}
     taken, total = format_money(found.taken_minor, found.currency), format_money(found.total_minor, found.currency)
-    until = f"{from_unix(found.until):%Y-%m-%d %H:%M} UTC"
+    until = f"{from_unix(found.until).astimezone(BEIJING):%Y-%m-%d %H:%M} (UTC+8)"
     left = format_money(found.left_minor, found.currency)
     terminal.say(
         f"{found.taken} of {found.recipients} took {taken} of {total}; {left} is left, to be taken until {until}.",

@@ -16,7 +16,7 @@ from sqlmodel import Session, col, select
 
 from scf.desk.service import Desk, Done, Prepared
 from scf.desk.told import TellAll, Told
-from scf.kernel.dates import ceil_hour, from_unix
+from scf.kernel.dates import BEIJING, ceil_hour, day_of, from_unix
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.ledger.signing import canonical
@@ -183,7 +183,7 @@ class MassPasses:
             self._judge.any(session, "claim", message)
             payer, giver = (self._parties.name_of(session, who) for who in (receivable.obligor, share.giver))
         amount = format_money(share.amount_minor, share.currency)
-        day = from_unix(receivable.maturity).date().isoformat()
+        day = day_of(receivable.maturity).isoformat()
         return self._desk.prepare(
             "claim",
             "Receivables",
@@ -373,5 +373,5 @@ class MassPasses:
 
 
 def _hour(seconds: int) -> str:
-    """A deadline as sentences say it; it is always a whole hour."""
-    return from_unix(seconds).strftime("%Y-%m-%d %H:%M UTC")
+    """A deadline as sentences in both languages say it, by the clock in Beijing; it is always a whole hour."""
+    return from_unix(seconds).astimezone(BEIJING).strftime("%Y-%m-%d %H:%M (UTC+8)")
