@@ -11,7 +11,7 @@ from scf.demo.cast import CORE, HARBOUR, PINE
 from scf.desk.service import Prepared
 from scf.installation import OPERATOR_NAMES
 from scf.kernel.identifiers import make_uscc
-from scf.parties.keys import demo_key
+from scf.parties.keys import KeyPair, demo_key
 from scf.parties.models import Member
 from scf.receivables import queries
 from scf.risk.models import ListEntry
@@ -93,23 +93,65 @@ def test_a_listed_firm_keeps_its_note_does_nothing_new_and_comes_off_by_appeal(i
         held = queries.note(session, note)
         assert (held.holder, held.amount_minor, held.state) == (at.who(PINE), 50_000_00, "held")
 
+    hold = f"standing:{row.id}"
     with at.app.desk.session() as session:
-        appeal = at.app.lists.appeal(session, row.id, said="They were real.", by=at.who(PINE), organisation_id=3)
-        number = appeal.id
-    assert number is not None
+        appeal = at.app.holds.appeal(session, hold, at.who(PINE), "They were real.").id
+        body = {"appeal": appeal, "outcome": "upheld", "words": "The court lifted it."}
+        change = at.app.changes.request(session, "decide_appeal", body, THIRD.address).id
 
-    def decide(by: str, reason: str = "The court lifted it.") -> None:
+    def agree(who: str) -> None:
         with at.app.desk.session() as session:
-            at.app.lists.decide_appeal(session, number, upheld=True, reason=reason, by=by)
+            at.app.changes.approve(session, change, who)
 
-    at.refused("same_operator", lambda: decide(FIRST.address))
-    at.refused("list_entry_incomplete", lambda: decide(THIRD.address, " "))
-    decide(THIRD.address)
-    at.refused("same_operator", lambda: at.app.lists.agree(row.id or 0, THIRD.address, sign))
-    at.app.lists.agree(row.id, SECOND.address, sign)
+    at.refused("same_person", lambda: agree(THIRD.address))
+    agree(SECOND.address)
+    with at.app.reading() as session:
+        (lift,) = [one.id for one in at.app.holds.lifts(session, hold=hold)]
+
+    def sign_lift(key: KeyPair) -> None:
+        with at.app.reading() as session:
+            acts = at.app.holds.lift_acts(session, lift)
+        at.app.holds.sign_lift(lift, key.address, b"".join(signed_by(act, key.private) for act in acts))
+
+    sign_lift(FIRST)
+    at.refused("same_operator", lambda: sign_lift(FIRST))
+    sign_lift(THIRD)
     with at.app.reading() as session:
         assert not at.app.lists.is_held(session, PINE_NUMBER)
         assert session.get(Member, at.who(PINE)).standing == 0  # type: ignore[union-attr]
+        assert hold not in {one.id for one in at.app.holds.of(session, [at.who(PINE)])}
+
+
+def test_an_entry_of_a_firm_with_two_seats_ends_for_both_at_once(installation: Installation) -> None:
+    """Several acts are signed one after the other; a signature missing is refused and ends nothing."""
+    at = installation
+    evidence = paper(at)
+    with at.app.desk.session() as session:
+        house = at.app.parties.organisation_id(session, at.who(HARBOUR))
+        assert house is not None
+        entry = at.app.lists.propose(
+            session, house, reason="r", evidence_id=evidence, authority="a", until="2026-05-01", by=FIRST.address
+        ).id
+    assert entry is not None
+    at.app.lists.agree(entry, SECOND.address, sign)
+    seats = (at.who(HARBOUR), at.who(HARBOUR, "credit-officer"))
+    with at.app.desk.session() as session:
+        assert {session.get(Member, seat).standing for seat in seats} == {2}  # type: ignore[union-attr]
+        lift = at.app.holds.open_lift(
+            session, f"standing:{entry}", FIRST.address, words="the order was lifted", evidence_id=evidence
+        ).id
+
+    def parts(key: KeyPair) -> list[bytes]:
+        with at.app.reading() as session:
+            return [signed_by(act, key.private) for act in at.app.holds.lift_acts(session, lift)]
+
+    assert len(parts(FIRST)) == 2
+    at.refused("signatures_missing", lambda: at.app.holds.sign_lift(lift, FIRST.address, parts(FIRST)[0]))
+    for key in (FIRST, SECOND):
+        at.app.holds.sign_lift(lift, key.address, b"".join(parts(key)))
+    with at.app.reading() as session:
+        assert {session.get(Member, seat).standing for seat in seats} == {0}  # type: ignore[union-attr]
+        assert not at.app.lists.is_held(session, house)
 
 
 def test_another_firm_cannot_appeal_and_a_guarantor_needs_a_licence(installation: Installation) -> None:
@@ -120,9 +162,9 @@ def test_another_firm_cannot_appeal_and_a_guarantor_needs_a_licence(installation
 
     def appeal() -> None:
         with at.app.desk.session() as session:
-            at.app.lists.appeal(session, row.id or 0, said="x", by=at.who(CORE), organisation_id=1)
+            at.app.holds.appeal(session, f"standing:{row.id}", at.who(CORE), "x")
 
-    at.refused("list_entry_unknown", appeal)
+    at.refused("unknown_hold", appeal)
 
     def register(licence: str, until: str) -> None:
         with at.app.desk.session() as session:

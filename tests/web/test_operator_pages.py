@@ -35,9 +35,11 @@ def test_an_operator_takes_the_oldest_and_decides_it_with_reason_and_document(de
     assert act_as(LOTUS).post(f"/exceptions/{number.group(1)}/take").status_code == 403
 
 
-def test_an_entry_goes_through_two_operators_and_its_firm_can_appeal(demo: Installation, act_as: As) -> None:
+def test_an_entry_is_a_hold_like_any_other_appealed_and_ended_on_the_same_page(demo: Installation, act_as: As) -> None:
     first, second, third = (act_as("operator", f"operator-{n}") for n in (1, 2, 3))
-    page = first.get("/lists").text
+    for old in ("/lists", "/standing"):
+        assert first.get(old).url.path == "/holds"
+    page = first.get("/holds").text
     paper = re.search(r'name="evidence" required><option value="">—</option><option value="([0-9a-f]{64})"', page)
     assert paper
     entry = {
@@ -48,31 +50,46 @@ def test_an_entry_goes_through_two_operators_and_its_firm_can_appeal(demo: Insta
         "authority": "Market regulator, notice 7",
         "until": demo.story.day(100).isoformat(),
     }
-    assert first.post("/lists", data={**entry, "authority": " "}).status_code == 422
-    proposed = first.post("/lists", data=entry).text
+    path = "/holds/entries"
+    assert first.post(path, data={**entry, "authority": " "}).status_code == 422
+    proposed = first.post(path, data=entry).text
     assert "A second operator has to agree" in proposed and 'value="agree"' not in proposed
     number = re.search(r'id="entry-(\d+)"', proposed)
     assert number
-    agreed = second.post("/lists", data={"act": "agree", "entry": number.group(1)})
+    assert act_as(CORE).post(path, data={"act": "agree", "entry": number.group(1)}).status_code == 403
+    agreed = second.post(path, data={"act": "agree", "entry": number.group(1)})
     assert "signed by two operators" in agreed.text, agreed.text[-1500:]
 
-    firm = act_as("measure")
+    firm, hold = act_as("measure"), f"standing:{number.group(1)}"
     home = firm.get("/")
     assert home.status_code == 200 and "on hold" in home.text
-    own = firm.get("/standing").text
-    for said in ("Certificates without inspections.", "notice 7", "first operator", "second operator", "Appeal"):
+    own = firm.get("/holds").text
+    for said in (
+        "Certificates without inspections.",
+        "notice 7",
+        "two operators",
+        "Appeal",
+        "Everything you hold stays",
+    ):
         assert said in own
-    appealed = firm.post("/standing", data={"entry": number.group(1), "said": "We have them all."})
-    assert "Your appeal is in" in appealed.text
+    assert act_as(CORE).post("/holds", data={"act": "appeal", "hold": hold, "words": "x"}).status_code == 404
+    appealed = firm.post("/holds", data={"act": "appeal", "hold": hold, "words": "We have them all."})
+    assert "Your appeal is in" in appealed.text and "We have them all." in appealed.text
     assert act_as("audit").get("/members").status_code == 200, "one firm on hold hides nobody from an overseer"
-    assert "We have them all." in first.get("/lists").text
-    appeal = re.search(r'name="appeal" value="(\d+)"', third.get("/lists").text)
-    assert appeal and 'name="appeal"' not in first.get("/lists").text
-    third.post("/lists", data={"act": "uphold", "appeal": appeal.group(1), "reason": "They were produced."})
-    ended = second.post("/lists", data={"act": "agree", "entry": number.group(1)})
-    assert "Agreed and signed" in ended.text
-    assert "In good standing" in firm.get("/standing").text and "on hold" not in firm.get("/").text
-    assert act_as(CORE).get("/lists").status_code == 403
+    appeal = re.search(r'name="appeal" value="(APL[^"]+)"', third.get("/holds").text)
+    assert appeal and "We have them all." in first.get("/holds").text
+    third.post("/holds", data={"act": "uphold", "appeal": appeal.group(1), "words": "They were produced."})
+    change = re.search(r'name="change" value="([^"]+)"', second.get("/holds").text)
+    assert change
+    decided = second.post("/holds", data={"act": "agree", "change": change.group(1)}).text
+    lift = re.search(r'name="lift" value="(LFT[^"]+)"', decided)
+    assert lift and "Two operators have to sign." in decided
+    assert firm.post("/holds", data={"act": "sign", "lift": lift.group(1)}).status_code == 403
+    first.post("/holds", data={"act": "sign", "lift": lift.group(1)})
+    assert "on hold" in firm.get("/").text, "one operator alone ends nothing"
+    third.post("/holds", data={"act": "sign", "lift": lift.group(1)})
+    assert "Certificates without" not in firm.get("/holds").text and "on hold" not in firm.get("/").text
+    assert "A hold has ended" in firm.get("/notices").text
 
 
 def test_health_says_what_is_worst_and_flow_adds_up(demo: Installation, act_as: As) -> None:
@@ -88,11 +105,11 @@ def test_health_says_what_is_worst_and_flow_adds_up(demo: Installation, act_as: 
 def test_a_guarantee_is_entered_by_one_operator_and_agreed_by_another(demo: Installation, act_as: As) -> None:
     first, second, bank = act_as("operator", "operator-1"), act_as("operator", "operator-2"), act_as("harbour")
     assert "No guarantor with a valid licence" in first.get("/guarantees").text
-    paper = re.search(r'<option value="([0-9a-f]{64})"', first.get("/lists").text)
+    paper = re.search(r'<option value="([0-9a-f]{64})"', first.get("/guarantors").text)
     assert paper
     last = demo.story.day(200).isoformat()
     guarantor = {"name": "Harbour Guarantee", "uscc": make_uscc("91310000MA1FL0000"), "licence": "L-1"}
-    first.post("/lists", data={"act": "guarantor", **guarantor, "licence_until": last, "evidence": paper.group(1)})
+    first.post("/guarantors", data={**guarantor, "licence_until": last, "evidence": paper.group(1)})
     form = {
         "act": "enter",
         "guarantor": "1",

@@ -176,21 +176,21 @@ def test_an_auditor_is_answered_with_a_key_the_server_never_sees(demo: Installat
 def test_two_operators_sign_an_entry_of_the_blacklist_with_their_own_keys(demo: Installation, person: Person) -> None:
     one, two = (demo_key(name) for name in OPERATOR_NAMES[:2])
     first, second = (person(key.address) for key in (one, two))
-    paper = re.search(r'<option value="([0-9a-f]{64})"', first.get("/lists").text)
+    paper = re.search(r'<option value="([0-9a-f]{64})"', first.get("/holds").text)
     assert paper
     facts = {"organisation": "11", "reason": "Forged.", "evidence": paper.group(1), "authority": "Court order 4"}
-    first.post("/lists", data={"act": "propose", **facts, "until": demo.story.day(90).isoformat()})
-    entry = re.search(r'name="entry" value="(\d+)"', second.get("/lists").text)
+    first.post("/holds/entries", data={"act": "propose", **facts, "until": demo.story.day(90).isoformat()})
+    entry = re.search(r'name="entry" value="(\d+)"', second.get("/holds").text)
     assert entry
-    asked = second.post("/lists", data={"act": "agree", "entry": entry.group(1)}).text
+    asked = second.post("/holds/entries", data={"act": "agree", "entry": entry.group(1)}).text
     documents = taken(second, hidden(asked))
     assert {document["primaryType"] for document in documents} == {"SetStanding"}
     assert f"{2 * len(documents)} signatures are needed" in asked
     alone = "\n".join(part.hex() for document in documents for part in sign_documents([document] * 2, two.private))
-    refused = second.post("/lists", data={"act": "agree", "sealed": hidden(asked), "signatures": alone})
+    refused = second.post("/holds/entries", data={"act": "agree", "sealed": hidden(asked), "signatures": alone})
     assert refused.status_code >= 400 and "Download what to sign" in refused.text
     both = "\n".join(
         part.hex() for document in documents for key in (one, two) for part in sign_documents([document], key.private)
     )
-    done = second.post("/lists", data={"act": "agree", "sealed": hidden(asked), "signatures": both})
-    assert done.url.path == "/lists" and "signed by two operators" in done.text, done.text[-1500:]
+    done = second.post("/holds/entries", data={"act": "agree", "sealed": hidden(asked), "signatures": both})
+    assert done.url.path == "/holds" and "signed by two operators" in done.text, done.text[-1500:]

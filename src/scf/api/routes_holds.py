@@ -47,7 +47,7 @@ class LiftBody(Shape):
 
 
 class SignBody(Shape):
-    """An operator's signature over the typed data of a lift; demo keys sign where `demo` is true."""
+    """An operator's signature over the typed data of a lift (of each, apart by spaces); demo keys where `demo`."""
 
     signature: str | None = None
     demo: bool = False
@@ -158,12 +158,13 @@ def lift_signature(app: App, caller: Caller, lift_id: str, given: str | None, de
         from scf.demo.cast import demo_signers  # the cast exists only in demo installations
 
         with app.desk.session() as session:
-            prepared = app.holds.lift(session, lift_id)[1]
-        if prepared is None:
+            prepared = app.holds.lift_acts(session, lift_id)
+        if not prepared:
             raise Problem("lift_over", state="done")
-        return sign_digest(demo_signers(app, caller.address)[0].private, prepared.digest)
+        key = demo_signers(app, caller.address)[0].private
+        return b"".join(sign_digest(key, one.digest) for one in prepared)
     try:
-        return bytes.fromhex((given or "").removeprefix("0x"))
+        return b"".join(bytes.fromhex(part.removeprefix("0x")) for part in (given or "").split())
     except ValueError as error:
         raise Problem("signature_not_hex") from error
 
@@ -185,10 +186,10 @@ def _lift(app: App, session: Session, caller: Caller, row: HoldLift) -> dict[str
         "transaction": row.transaction,
     }
     if caller.has(Role.OPERATOR) and row.state == "open":
-        prepared = app.holds.lift(session, row.id)[1]
-        if prepared is not None:
-            shown |= {"typed_data": prepared.typed_data, "digest": "0x" + prepared.digest.hex()}
-            shown["summary"] = dict(prepared.summary)
+        acts = app.holds.lift_acts(session, row.id)
+        if acts:
+            shown |= {"typed_data": acts[0].typed_data, "digest": "0x" + acts[0].digest.hex()}
+            shown |= {"documents": [one.typed_data for one in acts], "summary": dict(acts[0].summary)}
     return shown
 
 

@@ -213,7 +213,7 @@ def _urgent(session: Session, now: int) -> Iterator[Hold]:
 
 def _listed(session: Session) -> Iterator[Hold]:
     """Firms on the blacklist; the entry's own words are its reason. Balances are never held."""
-    query = select(ListEntry).where(col(ListEntry.state).in_(("in_force", "ending"))).order_by(col(ListEntry.id))
+    query = select(ListEntry).where(ListEntry.state == "in_force").order_by(col(ListEntry.id))
     for row in session.exec(query):
         members = session.exec(select(Member.address).where(Member.organisation_id == row.organisation_id)).all()
         yield Hold(

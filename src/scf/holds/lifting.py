@@ -25,9 +25,11 @@ from scf.ledger.types import Call
 from scf.parties.changes import require_reason
 from scf.parties.models import Member
 from scf.parties.service import Parties, Role
+from scf.risk.lists import Lists
 from scf.store import evidence
 
-LIFTED_BY_QUORUM = ("dispute", "frozen", "halt")
+_SIGNATURE_BYTES = 65
+LIFTED_BY_QUORUM = ("dispute", "frozen", "halt", "standing")
 """Kinds of holds that end by an act of the operators on the ledger."""
 
 
@@ -50,14 +52,14 @@ def open_lift(
 
     A disputed part needs to be divided: so much out to the payee, so much back to the payer, or all of it in favour of
     one side. Raises Problem `lift_unknown_kind`, `lift_too_early` before both sides' time is over,
-    `lift_divides_wrongly`, `evidence_not_filed`, `reason_missing`.
+    `lift_divides_wrongly`, `evidence_not_filed`, `reason_missing`. An entry of the blacklist may end at any time.
     """
     said, now = require_reason(words), desk.clock.now()
     if hold.kind not in LIFTED_BY_QUORUM:
         raise Problem("lift_unknown_kind", hold=hold.id)
     if not evidence.records_of(session, evidence_id):
         raise Problem("evidence_not_filed", evidence=evidence_id[:12] + "…")
-    if appeal is None and hold.decide_by > now:
+    if appeal is None and hold.decide_by > now and hold.kind != "standing":
         raise Problem("lift_too_early", hold=hold.id)
     known = session.exec(select(HoldLift).where(HoldLift.hold == hold.id, HoldLift.state == "open")).first()
     if known is not None:
@@ -83,39 +85,58 @@ def open_lift(
     return row
 
 
-def typed(session: Session, desk: Desk, parties: Parties, row: HoldLift) -> Prepared:
-    """What an operator signs now."""
+def typed(session: Session, desk: Desk, parties: Parties, lists: Lists, row: HoldLift) -> list[Prepared]:
+    """What an operator signs now: one act, or one for each member of a firm that comes off the blacklist."""
+    if row.kind == "standing":
+        entry = lists.entry(session, int(row.hold.split(":")[1]))
+        return lists.standing_acts(session, entry, row.reason, ending=True)
     message, contract, kind, summary = _act(session, desk, parties, row)
-    return desk.prepare(f"lift_{row.kind}", contract, kind, message, signers=(), summary=summary)
+    return [desk.prepare(f"lift_{row.kind}", contract, kind, message, signers=(), summary=summary)]
 
 
-def sign_lift(desk: Desk, parties: Parties, lift_id: str, by: str, signature: bytes) -> HoldLift:
-    """One operator signs. The second signature carries the act to the ledger, once.
+def sign_lift(desk: Desk, parties: Parties, lists: Lists, lift_id: str, by: str, signature: bytes) -> HoldLift:
+    """One operator signs; several acts are signed one after the other. The second signature carries it to the ledger.
 
     Raises Problem `operator_needed`, `unknown_lift`, `lift_over`, `same_operator` when the first signs again,
     `signature_not_of_signer`, `lift_signed_again` when the first signature became void and this one took its place.
     """
     with desk.session() as session:
         member = require_operator(session, by)
-    finished(desk, lift_id)
+    finished(desk, lists, lift_id)
     with desk.session() as session:
         row = lift_of(session, lift_id)
         if row.state != "open":
             raise Problem("lift_over", state=row.state)
-        prepared = typed(session, desk, parties, row)
-        desk.require_signature(prepared.contract, prepared.primary_type, prepared.message, member.key, signature)
-        nonce, first = int(prepared.message["nonce"]), row.first_signature
+        acts = typed(session, desk, parties, lists, row)
+        parts = _parts(signature, len(acts))
+        for act, part in zip(acts, parts, strict=True):
+            desk.require_signature(act.contract, act.primary_type, act.message, member.key, part)
+        nonce, first = int(acts[0].message["nonce"]), row.first_signature
         if first is None or row.nonce != nonce:
             row.first_by, row.first_signature, row.nonce = by, signature.hex(), nonce
             session.add(row)
             return row
         if row.first_by == by:
             raise Problem("same_operator")
-        call = _call(desk, row, prepared.message, sort_signatures(prepared.digest, [bytes.fromhex(first), signature]))
+        calls = [
+            (_reference(row.id, nonce + place), _call(desk, row, act.message, sort_signatures(act.digest, [one, part])))
+            for place, (act, one, part) in enumerate(
+                zip(acts, _parts(bytes.fromhex(first), len(acts)), parts, strict=True)
+            )
+        ]
         row.second_by = by
         session.add(row)
-    desk.relay([(_reference(row.id, nonce), call)])
-    return finished(desk, lift_id)
+    desk.relay(calls, check=len(calls) == 1)
+    return finished(desk, lists, lift_id)
+
+
+def _parts(signature: bytes, count: int) -> list[bytes]:
+    """The signature of each act. Raises Problem `signatures_missing`."""
+    if count > 1 and len(signature) != count * _SIGNATURE_BYTES:
+        raise Problem("signatures_missing", act="lift", needed=count, given=len(signature) // _SIGNATURE_BYTES)
+    if count == 1:
+        return [signature]
+    return [signature[place * _SIGNATURE_BYTES : (place + 1) * _SIGNATURE_BYTES] for place in range(count)]
 
 
 def lift_of(session: Session, lift_id: str) -> HoldLift:
@@ -126,19 +147,23 @@ def lift_of(session: Session, lift_id: str) -> HoldLift:
     return row
 
 
-def finished(desk: Desk, lift_id: str) -> HoldLift:
-    """One lift, marked as done where its act stands on the ledger. Raises Problem `unknown_lift`."""
+def finished(desk: Desk, lists: Lists, lift_id: str) -> HoldLift:
+    """One lift, marked as done where its acts stand on the ledger. Raises Problem `unknown_lift`."""
     with desk.session() as session:
         row = lift_of(session, lift_id)
         if row.state != "open" or row.second_by is None or row.nonce is None:
             return row
-        reference = _reference(row.id, row.nonce)
-    done = desk.sent(reference)
+        count = len(lists.members_of_entry(session, row.hold)) if row.kind == "standing" else 1
+        references = [_reference(row.id, row.nonce + place) for place in range(count)]
+    done = [desk.sent(reference) for reference in references]
     with desk.session() as session:
         row = lift_of(session, lift_id)
-        if done is not None:
-            row.state, row.done_at, row.transaction = "done", done.timestamp, done.transaction_hash
+        last = done[-1]
+        if last is not None and all(one is not None for one in done):
+            row.state, row.done_at, row.transaction = "done", last.timestamp, last.transaction_hash
             session.add(row)
+            if row.kind == "standing":
+                lists.ended(session, int(row.hold.split(":")[1]), row.words, last.timestamp)
         return row
 
 
@@ -247,6 +272,7 @@ _CALLS: Mapping[str, tuple[str, ...]] = {
     ),
     "frozen": ("Receivables", "setFrozenTokens", "noteId", "frozenStatus", "reason"),
     "halt": ("Members", "cure", "obligor", "evidence"),
+    "standing": ("Members", "setStanding", "member", "standing", "reason"),
 }  # fmt: skip
 """Kind -> contract, function, fields of the message before the signatures."""
 

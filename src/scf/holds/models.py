@@ -49,7 +49,7 @@ class HoldLift(SQLModel, table=True):
 
     id: str = Field(primary_key=True, max_length=40)
     hold: str = Field(index=True, max_length=140)
-    kind: str = Field(max_length=20, description="dispute, frozen or halt")
+    kind: str = Field(max_length=20, description="dispute, frozen, halt or standing")
     appeal: str | None = Field(default=None, max_length=40, description="The upheld appeal it follows from")
     words: str = Field(sa_type=sa.Text)
     reason: str = Field(max_length=66, description="keccak256 of the words, as the ledger keeps it")
@@ -63,7 +63,7 @@ class HoldLift(SQLModel, table=True):
     state: str = Field(default="open", index=True, max_length=10, description="open or done")
     nonce: int | None = Field(default=None, sa_type=BigInteger, description="The quorum's counter the first signed at")
     first_by: str | None = Field(default=None, max_length=42)
-    first_signature: str | None = Field(default=None, max_length=400)
+    first_signature: str | None = Field(default=None, sa_type=sa.Text, description="Hex, one after the other an act")
     second_by: str | None = Field(default=None, max_length=42)
     done_at: int | None = Field(default=None, sa_type=BigInteger)
     transaction: str | None = Field(default=None, max_length=66)

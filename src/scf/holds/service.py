@@ -87,13 +87,10 @@ class Holds:
     def appeal(self, session: Session, hold_id: str, by: str, words: str) -> Appeal:
         """Somebody a hold concerns disagrees with it; its open appeal is given back when it asks again.
 
-        Raises Problem `unknown_hold` where there is none that concerns it, `reason_missing`, `appeal_elsewhere` for an
-        entry of the blacklist, whose appeal is on the firm's own standing page.
+        Raises Problem `unknown_hold` where there is none that concerns it, `reason_missing`.
         """
         said = require_reason(words)
         hold = next((one for one in self.all(session) if one.id == hold_id and by in one.parties), None)
-        if hold is not None and hold.kind == "standing":
-            raise Problem("appeal_elsewhere")
         if hold is None:
             raise Problem("unknown_hold", hold=hold_id[:80])
         known = session.exec(
@@ -175,15 +172,20 @@ class Holds:
 
         Raises Problem as `lifting.sign_lift`.
         """
-        row = lifting.sign_lift(self._desk, self._parties, lift_id, by, signature)
+        row = lifting.sign_lift(self._desk, self._parties, self._lists, lift_id, by, signature)
         with self._desk.session() as session:
             self._tell_lift(session, row)
         return row
 
     def lift(self, session: Session, lift_id: str) -> tuple[HoldLift, Prepared | None]:
-        """One lift and, while it is open, what is signed. Raises Problem `unknown_lift`."""
+        """One lift and, while it is open, the first act that is signed. Raises Problem `unknown_lift`."""
+        acts = self.lift_acts(session, lift_id)
+        return lifting.lift_of(session, lift_id), acts[0] if acts else None
+
+    def lift_acts(self, session: Session, lift_id: str) -> list[Prepared]:
+        """What is signed for a lift while it is open, in the order of the signatures. Raises Problem `unknown_lift`."""
         row = lifting.lift_of(session, lift_id)
-        return row, lifting.typed(session, self._desk, self._parties, row) if row.state == "open" else None
+        return lifting.typed(session, self._desk, self._parties, self._lists, row) if row.state == "open" else []
 
     def lifts(self, session: Session, *, hold: str | None = None) -> list[HoldLift]:
         """Lifts, those under way first."""
@@ -207,7 +209,7 @@ class Holds:
             self._check_urgent(session)
             under_way = [row.id for row in lifting.lifts(session) if row.state == "open"]
         for lift_id in under_way:
-            lifting.finished(self._desk, lift_id)
+            lifting.finished(self._desk, self._lists, lift_id)
         with self._desk.session() as session:
             late = [(one.id, one.reason) for one in self.all(session) if one.decide_by <= now]
             late += [

@@ -1,7 +1,8 @@
-"""The blacklist and the guarantors: every entry has a reason, evidence, an authority, an end and a way to appeal.
+"""The blacklist and the guarantors: every entry has a reason, evidence, an authority and an end.
 
-An entry stands on the ledger too: two operators sign the member's standing, and two sign again when it ends. Nothing
-here touches a balance: who is listed keeps what it holds and is paid at maturity.
+An entry stands on the ledger too: two operators sign the members' standing. From then on it is a hold like any other:
+its appeal and its end are in the room of holds. Nothing here touches a balance: who is listed keeps what it holds and
+is paid at maturity.
 """
 
 from __future__ import annotations
@@ -21,30 +22,22 @@ from scf.ledger.hashing import keccak
 from scf.ledger.intents import sort_signatures
 from scf.parties.models import Member, Organisation
 from scf.parties.service import Parties, Role
-from scf.risk.models import Appeal, Guarantee, Guarantor, ListEntry
+from scf.risk.models import Guarantee, Guarantor, ListEntry
 from scf.store.evidence import EvidenceBytes
 
 BLACKLISTED = 2
 LONGEST_DAYS = 366
-APPEAL_DAYS = 10
-"""Days within which an appeal is decided."""
 Sign = Callable[[Sequence[Prepared]], Sequence[Sequence[bytes]]]
 """Two operators' signatures over each act."""
 
 
 @dataclass(frozen=True, slots=True)
 class Entry:
-    """One entry as people see it: whose turn it is, and the appeals against it."""
+    """One entry as people see it."""
 
     row: ListEntry
     name: str
-    appeals: tuple[Appeal, ...]
     days_left: int
-
-    @property
-    def open_appeal(self) -> Appeal | None:
-        """The appeal that waits for a decision."""
-        return next((one for one in self.appeals if one.decision is None), None)
 
 
 class Lists:
@@ -99,13 +92,16 @@ class Lists:
         return row
 
     def prepare(self, session: Session, entry_id: int) -> list[Prepared]:
-        """What two operators sign so that the entry, or its end, stands on the ledger: one act for each member."""
+        """What two operators sign so that the entry stands on the ledger: one act for each member."""
         row = self._entry(session, entry_id)
-        ending = row.state == "ending"
+        why = "0x" + keccak(f"{row.id}|{row.state}|{row.reason}|{row.evidence_id}".encode()).hex()
+        return self.standing_acts(session, row, why, ending=False)
+
+    def standing_acts(self, session: Session, row: ListEntry, reason: str, *, ending: bool) -> list[Prepared]:
+        """The acts that put a firm's members on the blacklist or take them off it, each with a nonce of its own."""
         nonce = int(self._desk.contracts.members.read(self._desk.ledger, "quorumNonce"))
         firm = session.get(Organisation, row.organisation_id)
         name = firm.name if firm else str(row.organisation_id)
-        why = "0x" + keccak(f"{row.id}|{row.state}|{row.reason}|{row.evidence_id}".encode()).hex()
         acts = []
         for place, member in enumerate(self._members(session, row.organisation_id)):
             standing = member.standing & 1 if ending else (member.standing & 1) | BLACKLISTED
@@ -114,7 +110,7 @@ class Lists:
                     "set_standing",
                     "Members",
                     "SetStanding",
-                    {"member": member.address, "standing": standing, "reason": why, "nonce": nonce + place},
+                    {"member": member.address, "standing": standing, "reason": reason, "nonce": nonce + place},
                     signers=(),
                     summary={
                         "en": f"{'Take' if ending else 'Put'} {name} {'off' if ending else 'on'} the blacklist.",
@@ -124,6 +120,10 @@ class Lists:
             )
         return acts
 
+    def entry(self, session: Session, entry_id: int) -> ListEntry:
+        """One entry. Raises Problem `list_entry_unknown`."""
+        return self._entry(session, entry_id)
+
     def agree(self, entry_id: int, by: str, sign: Sign) -> ListEntry:
         """A second operator agrees to what the first proposed, and it stands on the ledger.
 
@@ -132,12 +132,11 @@ class Lists:
         with self._desk.session() as session:
             self._operator(session, by)
             row = self._entry(session, entry_id)
-            if row.state not in ("proposed", "ending"):
+            if row.state != "proposed":
                 raise Problem("list_entry_over", state=row.state)
-            if by == (row.proposed_by if row.state == "proposed" else row.end_reason_by):
+            if by == row.proposed_by:
                 raise Problem("same_operator")
             acts = self.prepare(session, entry_id)
-            state = row.state
         signed = sign(acts)
         calls = []
         for act, signatures in zip(acts, signed, strict=True):
@@ -146,96 +145,28 @@ class Lists:
             call = self._desk.contracts.members.call(
                 "setStanding", message["member"], message["standing"], message["reason"], ordered
             )
-            calls.append((f"list:{entry_id}:{state}:{message['nonce']}", call))
+            calls.append((f"list:{entry_id}:proposed:{message['nonce']}", call))
         done = self._desk.relay(calls, check=len(calls) == 1)
         with self._desk.session() as session:
             row = self._entry(session, entry_id)
-            now = self._desk.clock.now()
-            if state == "proposed":
-                row.state, row.agreed_by, row.agreed_at = "in_force", by, now
-                row.ledger_transaction = done[0].transaction_hash if done else None
-            else:
-                row.state, row.ended_at = "ended", now
+            row.state, row.agreed_by, row.agreed_at = "in_force", by, self._desk.clock.now()
+            row.ledger_transaction = done[0].transaction_hash if done else None
             session.add(row)
             session.flush()
             return row
 
-    def end(self, session: Session, entry_id: int, *, reason: str, by: str) -> ListEntry:
-        """Propose that an entry ends; a second operator has to agree. Raises as `propose`, and `list_entry_over`."""
-        self._operator(session, by)
-        row = self._entry(session, entry_id)
-        if row.state != "in_force":
-            raise Problem("list_entry_over", state=row.state)
-        if not reason.strip():
-            raise Problem("list_entry_incomplete", field=_FIELDS["reason"])
-        row.state, row.end_reason, row.end_reason_by = "ending", reason.strip()[:1000], by
-        session.add(row)
-        session.flush()
-        return row
-
     def reject(self, session: Session, entry_id: int, *, reason: str, by: str) -> ListEntry:
-        """A second operator does not agree to a proposed entry, or to a proposed end; the reason is kept."""
+        """A second operator does not agree to a proposed entry, or its proposer takes it back; the reason is kept."""
         self._operator(session, by)
         row = self._entry(session, entry_id)
-        if row.state not in ("proposed", "ending"):
+        if row.state != "proposed":
             raise Problem("list_entry_over", state=row.state)
         if not reason.strip():
             raise Problem("list_entry_incomplete", field=_FIELDS["reason"])
-        row.end_reason = reason.strip()[:1000]
-        row.state = "rejected" if row.state == "proposed" else "in_force"
+        row.end_reason, row.state = reason.strip()[:1000], "rejected"
         session.add(row)
         session.flush()
         return row
-
-    def appeal(self, session: Session, entry_id: int, *, said: str, by: str, organisation_id: int) -> Appeal:
-        """The listed firm says why the entry is wrong. One appeal waits at a time.
-
-        Raises Problem `list_entry_unknown`, `list_entry_incomplete`, `list_entry_over` or `appeal_waits`.
-        """
-        row = self._entry(session, entry_id)
-        if row.organisation_id != organisation_id:
-            raise Problem("list_entry_unknown", entry=entry_id)
-        if row.state != "in_force":
-            raise Problem("list_entry_over", state=row.state)
-        if not said.strip():
-            raise Problem("list_entry_incomplete", field=_FIELDS["reason"])
-        if any(one.decision is None for one in self._appeals(session, entry_id)):
-            raise Problem("appeal_waits")
-        by_day = today(self._desk.clock) + timedelta(days=APPEAL_DAYS)
-        found = Appeal(
-            entry_id=entry_id,
-            said=said.strip()[:2000],
-            by=by,
-            at=self._desk.clock.now(),
-            decide_by=by_day.isoformat(),
-        )
-        session.add(found)
-        session.flush()
-        return found
-
-    def decide_appeal(self, session: Session, appeal_id: int, *, upheld: bool, reason: str, by: str) -> Appeal:
-        """An operator who did not propose the entry decides; an appeal upheld proposes the entry's end.
-
-        Raises Problem `operator_needed`, `list_entry_unknown`, `list_entry_over`, `same_operator` or
-        `list_entry_incomplete`.
-        """
-        self._operator(session, by)
-        found = session.get(Appeal, appeal_id)
-        if found is None:
-            raise Problem("list_entry_unknown", entry=appeal_id)
-        if found.decision is not None:
-            raise Problem("list_entry_over", state=found.decision)
-        row = self._entry(session, found.entry_id)
-        if by == row.proposed_by:
-            raise Problem("same_operator")
-        if not reason.strip():
-            raise Problem("list_entry_incomplete", field=_FIELDS["reason"])
-        found.decision, found.decision_reason = "upheld" if upheld else "dismissed", reason.strip()[:1000]
-        found.decided_by, found.decided_at = by, self._desk.clock.now()
-        session.add(found)
-        if upheld and row.state == "in_force":
-            self.end(session, found.entry_id, reason=reason, by=by)
-        return found
 
     def entries(self, session: Session, *, organisation_id: int | None = None, limit: int = 200) -> list[Entry]:
         """Entries, those that end first on top; all firms', or one's."""
@@ -246,15 +177,23 @@ class Lists:
         found = []
         for row in session.exec(query):
             firm = session.get(Organisation, row.organisation_id)
-            appeals = tuple(self._appeals(session, row.id or 0))
-            found.append(Entry(row, firm.name if firm else "—", appeals, (date.fromisoformat(row.until) - now).days))
+            found.append(Entry(row, firm.name if firm else "—", (date.fromisoformat(row.until) - now).days))
         return found
+
+    def members_of_entry(self, session: Session, hold: str) -> Sequence[Member]:
+        """Members of the firm an entry (named as a hold, `standing:NUMBER`) is about."""
+        return self._members(session, self._entry(session, int(hold.split(":")[1])).organisation_id)
+
+    def ended(self, session: Session, entry_id: int, reason: str, at: int) -> None:
+        """Take note that the operators' act that ends an entry stands on the ledger."""
+        row = self._entry(session, entry_id)
+        row.state, row.end_reason, row.ended_at = "ended", reason[:1000], at
+        session.add(row)
+        session.flush()
 
     def is_held(self, session: Session, organisation_id: int) -> bool:
         """Whether an entry on this firm is in force."""
-        query = select(ListEntry.id).where(
-            ListEntry.organisation_id == organisation_id, col(ListEntry.state).in_(("in_force", "ending"))
-        )
+        query = select(ListEntry.id).where(ListEntry.organisation_id == organisation_id, ListEntry.state == "in_force")
         return session.exec(query.limit(1)).first() is not None
 
     # Guarantors ------------------------------------------------------------------------------------------------------
@@ -329,12 +268,9 @@ class Lists:
         return session.exec(
             select(ListEntry).where(
                 ListEntry.organisation_id == organisation_id,
-                col(ListEntry.state).in_(("proposed", "in_force", "ending")),
+                col(ListEntry.state).in_(("proposed", "in_force")),
             )
         ).first()
-
-    def _appeals(self, session: Session, entry_id: int) -> Sequence[Appeal]:
-        return session.exec(select(Appeal).where(Appeal.entry_id == entry_id).order_by(col(Appeal.id))).all()
 
     def _members(self, session: Session, organisation_id: int) -> Sequence[Member]:
         return session.exec(

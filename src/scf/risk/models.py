@@ -53,9 +53,9 @@ class Guarantee(SQLModel, table=True):
 
 
 class ListEntry(SQLModel, table=True):
-    """One entry of the blacklist: two operators, a reason, evidence, an authority, an end, and an appeal.
+    """One entry of the blacklist: two operators, a reason, evidence, an authority and an end.
 
-    `state`: proposed, in_force, ending (its end is proposed), ended or rejected.
+    `state`: proposed, in_force, ended or rejected.
     """
 
     __tablename__ = "list_entry"
@@ -76,20 +76,3 @@ class ListEntry(SQLModel, table=True):
     end_reason: str | None = Field(default=None, sa_type=sa.Text)
     end_reason_by: str | None = Field(default=None, max_length=42)
     ledger_transaction: str | None = Field(default=None, max_length=66)
-
-
-class Appeal(SQLModel, table=True):
-    """What an organisation says against its entry, and what was decided, by whom and until when it must be."""
-
-    __tablename__ = "list_appeal"
-
-    id: int | None = Field(default=None, primary_key=True)
-    entry_id: int = Field(foreign_key="list_entry.id", index=True)
-    said: str = Field(sa_type=sa.Text)
-    by: str = Field(max_length=42)
-    at: int = Field(sa_type=BigInteger)
-    decide_by: str = Field(max_length=10)
-    decision: str | None = Field(default=None, max_length=10, description="upheld (entry ends) or dismissed")
-    decision_reason: str | None = Field(default=None, sa_type=sa.Text)
-    decided_by: str | None = Field(default=None, max_length=42)
-    decided_at: int | None = Field(default=None, sa_type=BigInteger)

@@ -7,6 +7,7 @@ from fastapi import APIRouter
 from scf.web import (
     views_approve,
     views_auditor,
+    views_blacklist,
     views_book,
     views_cases,
     views_chain,
@@ -14,9 +15,9 @@ from scf.web import (
     views_core,
     views_financier,
     views_guarantees,
+    views_guarantors,
     views_health,
     views_holds,
-    views_lists,
     views_payables,
     views_policies,
 )
@@ -31,10 +32,11 @@ for _desk in (
     views_book,
     views_policies,
     views_cases,
-    views_lists,
     views_guarantees,
+    views_guarantors,
     views_health,
     views_holds,
+    views_blacklist,
     views_auditor,
     views_confirmations,
 ):

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Sequence
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -20,11 +21,14 @@ from scf.kernel.dates import day_of
 from scf.kernel.money import parse_minor
 from scf.kernel.problems import Problem
 from scf.parties.changes import ChangeRequest
+from scf.parties.models import Organisation
 from scf.parties.service import Role
 from scf.store.evidence import Evidence
 from scf.web.doors import PagesDoor, Signed
 from scf.web.i18n import N_
 from scf.web.pages import Pages, go
+from scf.web.signing import kept_act
+from scf.web.views_signing import opened, sign_page
 
 router = APIRouter()
 KINDS = {
@@ -35,13 +39,12 @@ KINDS = {
     "urgent": N_("Urgent release unchecked"),
     "standing": N_("Firm on the blacklist"),
 }
-_OWN_RECORDS = ("reading", "decision", "reminder", "change", "declined")
 
 
 @router.get("/holds")
 def holds(request: Request, pages: PagesDoor, caller: Signed) -> Response:
     """Holds that concern the caller, all of them for overseers."""
-    return _page(request, pages, caller, None)
+    return holds_page(request, pages, caller, None)
 
 
 @router.post("/holds")
@@ -53,12 +56,37 @@ async def act(request: Request, pages: PagesDoor, caller: Signed) -> Response:
 
 def _act(request: Request, pages: Pages, caller: Caller, form: FormData) -> Response:
     given = {name: str(value) for name, value in form.items()}
-    what = given.get("act", "")
+    what, content = given.get("act", ""), None
     try:
+        if what == "sign" and not pages.app.settings.demo:
+            content = opened(pages, caller, form["sealed"]) if form.get("sealed") else None
+            if content is None:
+                content = _to_sign(pages, caller, given.get("lift", ""))
+                return _ask_signatures(request, pages, caller, content, None)
+            given |= {"lift": str(content["lift"]), "signature": given.get("signatures", "")}
         _carry_out(pages, caller, what, given)
     except Problem as problem:
-        return _page(request, pages, caller, problem)
+        if content is not None:
+            return _ask_signatures(request, pages, caller, content, problem)
+        return holds_page(request, pages, caller, problem)
     return go("/holds", done=f"hold_{what}")
+
+
+def _to_sign(pages: Pages, caller: Caller, lift: str) -> dict[str, Any]:
+    """What an operator signs to end a hold, as it travels sealed until the signatures are there."""
+    caller.require(Role.OPERATOR)
+    with pages.app.reading() as session:
+        acts = pages.app.holds.lift_acts(session, lift)
+    if not acts:
+        raise Problem("lift_over", state="done")
+    kept = [kept_act(one, 0, "CNY") for one in acts]
+    return {"caller": caller.address, "lift": lift, "summary": acts[0].summary, "acts": kept}
+
+
+def _ask_signatures(
+    request: Request, pages: Pages, caller: Caller, content: dict[str, Any], problem: Problem | None
+) -> Response:
+    return sign_page(request, pages, caller, content, problem, action="/holds", back="/holds", hidden={"act": "sign"})
 
 
 def _carry_out(pages: Pages, caller: Caller, what: str, given: dict[str, str]) -> None:
@@ -110,22 +138,16 @@ def _party(pages: Pages, session: Session, caller: Caller, hold_id: str) -> str:
     raise Problem("unknown_hold", hold=hold_id[:80])
 
 
-def _page(request: Request, pages: Pages, caller: Caller, problem: Problem | None) -> Response:
+def holds_page(request: Request, pages: Pages, caller: Caller, problem: Problem | None) -> Response:
+    """The one page of holds; for operators also entries of the blacklist a second one has to agree to."""
     app, may_decide = pages.app, caller.has(Role.OPERATOR)
     with app.reading() as session:
         rows = app.holds.all(session) if caller.sees_all else app.holds.of(session, caller.addresses)
         waiting = _waiting(pages, session, caller) if may_decide else {}
         shown = [_shown(pages, session, caller, one, waiting) for one in rows]
-        papers = (
-            session.exec(
-                select(Evidence)
-                .where(col(Evidence.kind).not_in(_OWN_RECORDS))
-                .order_by(col(Evidence.leaf_index).desc())
-                .limit(60)
-            ).all()
-            if may_decide
-            else []
-        )
+        papers = papers_of(session) if may_decide else []
+        entries = proposed_entries(pages, session, caller) if caller.sees_all else []
+        organisations = firms(session) if may_decide else []
         under_way = [
             {"row": row, "turn": app.holds.turn(session, row), "mine": row.first_by == caller.address}
             for row in app.holds.lifts(session)
@@ -139,10 +161,43 @@ def _page(request: Request, pages: Pages, caller: Caller, problem: Problem | Non
         items=shown,
         lifts=under_way,
         papers=papers,
+        entries=entries,
+        organisations=organisations,
         kinds=KINDS,
         may_decide=may_decide,
         problem=problem,
     )  # fmt: skip
+
+
+def proposed_entries(pages: Pages, session: Session, caller: Caller) -> list[dict[str, Any]]:
+    """Entries a second operator has to agree to, as the page of holds shows them."""
+    duties = {one.address: one.duty for one in pages.app.parties.participants(session)}
+    return [
+        {
+            "row": entry.row,
+            "name": entry.name,
+            "since": day_of(entry.row.proposed_at),
+            "proposed_by": duties.get(entry.row.proposed_by, ""),
+            "mine": entry.row.proposed_by == caller.address,
+        }
+        for entry in pages.app.lists.entries(session)
+        if entry.row.state == "proposed"
+    ]
+
+
+def firms(session: Session) -> Sequence[Organisation]:
+    """All firms an entry can be about."""
+    return session.exec(select(Organisation).order_by(col(Organisation.id))).all()
+
+
+def papers_of(session: Session) -> list[Evidence]:
+    """Documents an entry, a guarantor or the end of a hold can rest on, newest first; the system's own are left out."""
+    query = select(Evidence).where(col(Evidence.kind).not_in(OWN_RECORDS))
+    return list(session.exec(query.order_by(col(Evidence.leaf_index).desc()).limit(60)))
+
+
+OWN_RECORDS = ("reading", "decision", "reminder", "change", "declined")
+"""Kinds of evidence the system writes itself."""
 
 
 def _waiting(pages: Pages, session: Session, caller: Caller) -> dict[str, ChangeRequest]:
@@ -174,5 +229,7 @@ def _shown(
             for row in appeals
         ],
         "open": any(row.state == "open" and row.appellant in caller.addresses for row in appeals),
-        "liftable": one.kind in LIFTED_BY_QUORUM and one.decide_by <= now and not app.holds.lifts(session, hold=one.id),
+        "liftable": one.kind in LIFTED_BY_QUORUM
+        and (one.decide_by <= now or one.kind == "standing")
+        and not any(row.state == "open" for row in app.holds.lifts(session, hold=one.id)),
     }
