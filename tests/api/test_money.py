@@ -106,7 +106,13 @@ def test_the_fairness_meter_is_open_to_anyone(demo: Installation, act_as: As) ->
     items = act_as().get(f"{API}/fairness").json()["items"]
     meter = next(one for one in items if "Northbridge" in one["obligor"])
     assert meter["receivables"] >= 1 and meter["face"]["currency"] == "CNY"
-    assert meter["apr_ppm_by_tier"], "what small firms paid for early money is said tier by tier"
+    assert meter["apr_ppm_by_tier"] == {} and meter["withheld_tiers"], "one seller's own price is not said"
+    assert meter["smallest_cell"] == 3 and meter["fees_by_payer"] == {}
+    page = act_as().get("/fairness")
+    assert page.status_code == 200 and "Northbridge" in page.text and "Lotus" not in page.text
+    assert "Too few firms" in page.text and "fairness.csv" in page.text
+    table = act_as().get("/fairness.csv").text
+    assert f"refused,,{meter['refused']}" in table and "withheld" in table
     assert "Lotus" not in act_as().get(f"{API}/fairness").text, "no supplier is named"
 
 

@@ -14,8 +14,9 @@ from scf.api.paging import DEFAULT_LIMIT, Limit
 from scf.api.reads import receivables_related
 from scf.api.shapes import Amount, Shape, amount
 from scf.api.views import moment
+from scf.app import App
 from scf.financing.competing import claim_rank, file_outside
-from scf.financing.fairness import Meter, measure
+from scf.financing.fairness import SMALLEST_CELL, Meter, measure, published
 from scf.financing.models import OutsideClaim
 from scf.jobs.notices import proof_of
 from scf.kernel.problems import Problem
@@ -190,24 +191,34 @@ def outside_claim(app: Scf, caller: Who, body: OutsideClaimBody, key: Key = None
 
 @router.get("/fairness", tags=["fairness"])
 def fairness(app: Scf) -> dict[str, Any]:
-    """The fairness meter of every programme. Public: open to anyone, without signing in."""
+    """The fairness meter of every programme. Public: open to anyone, without signing in.
+
+    Days run from delivery to full payment (`days_to_pay`) and to issue (`days_to_confirm`), weighted by amount; APR is
+    all costs of early money, weighted by amount, by the seller's tier; `refused_share_ppm` are offers that came back of
+    all offers; fees are by the size of the firm that paid. A tier or size of fewer than three firms is put together
+    with others (`other`), or named in `withheld_tiers` and `withheld_payers` and left out.
+    """
+    return {"items": meters(app), "next": None}
+
+
+def meters(app: App) -> list[dict[str, Any]]:
+    """The meter of every programme, and of every core enterprise that issued without one, as anybody may read it."""
     with app.reading() as session:
         pairs = {(row.obligor, row.currency): row.name for row in app.programmes.all(session)}
         for row in receivables_related(session, None, limit=10_000):
             pairs.setdefault((row.obligor, row.currency), "")
-        items = [
+        return [
             {
                 "programme": name,
                 **shown_meter(app.parties.name_of(session, who), measure(session, app.parties, who, code)),
             }
             for (who, code), name in sorted(pairs.items(), key=lambda pair: pair[0])
         ]
-    return {"items": items, "next": None}
 
 
 def shown_meter(obligor: str, meter: Meter) -> dict[str, Any]:
     """A meter as answers show it; rates in parts per million, days with one decimal, null where nothing is known."""
-    code = meter.currency
+    code, open_ = meter.currency, published(meter)
     return {
         "obligor": obligor,
         "currency": code,
@@ -218,12 +229,15 @@ def shown_meter(obligor: str, meter: Meter) -> dict[str, Any]:
         "days_to_pay": _tenths(meter.days_to_pay_tenths),
         "days_to_confirm": _tenths(meter.days_to_confirm_tenths),
         "days_late": _tenths(meter.days_late_tenths),
-        "apr_ppm_by_tier": {str(tier): rate for tier, rate in meter.apr_ppm_by_tier.items()},
-        "financed_by_tier": {str(tier): amount(minor, code) for tier, minor in meter.financed_minor_by_tier.items()},
+        "apr_ppm_by_tier": dict(open_.apr_ppm_by_tier),
+        "financed_by_tier": {tier: amount(minor, code) for tier, minor in open_.financed_minor_by_tier.items()},
+        "withheld_tiers": list(open_.withheld_tiers),
         "offers": meter.offers,
         "refused": meter.refused,
         "refused_share_ppm": meter.refused_share_ppm,
-        "fees_by_payer": {payer: amount(minor, code) for payer, minor in meter.fees_minor_by_payer.items()},
+        "fees_by_payer": {payer: amount(minor, code) for payer, minor in open_.fees_minor_by_payer.items()},
+        "withheld_payers": list(open_.withheld_payers),
+        "smallest_cell": SMALLEST_CELL,
     }
 
 

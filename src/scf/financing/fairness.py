@@ -1,6 +1,8 @@
 """Fairness of a programme, measured: days to pay, days to confirm, price of early money by tier, refusals, fees.
 
 Everything is counted from the books; what cannot be known (a delivery without a date) is left out and its number said.
+What is published keeps firms apart from their figures: a tier or size of which fewer than `SMALLEST_CELL` firms sold is
+put together with others like it, and where even together they are too few, it is not said at all.
 """
 
 from __future__ import annotations
@@ -44,6 +46,56 @@ class Meter:
     refused: int
     refused_share_ppm: int
     fees_minor_by_payer: Mapping[str, int]
+    sellers_by_tier: Mapping[int, frozenset[int]]
+    sellers_by_size: Mapping[str, frozenset[int]]
+
+
+SMALLEST_CELL = 3
+"""Of so many different firms at least a published figure is made."""
+TOGETHER = "other"
+"""Name of the cell of tiers, or sizes, too small to be said apart."""
+
+
+@dataclass(frozen=True, slots=True)
+class Published:
+    """What anybody may read of a meter by tier and by size; `withheld` names what is in no figure."""
+
+    apr_ppm_by_tier: Mapping[str, int]
+    financed_minor_by_tier: Mapping[str, int]
+    withheld_tiers: tuple[str, ...]
+    fees_minor_by_payer: Mapping[str, int]
+    withheld_payers: tuple[str, ...]
+
+
+def published(meter: Meter) -> Published:
+    """The figures by tier and size, small ones put together or left out; no total is beside them to subtract from."""
+    tiers = {str(tier): firms for tier, firms in meter.sellers_by_tier.items()}
+    rates, amounts = meter.apr_ppm_by_tier, meter.financed_minor_by_tier
+    said, together, withheld = _cells(tiers)
+    weighted = sum(rates[int(tier)] * amounts[int(tier)] for tier in together)
+    sum_together = sum(amounts[int(tier)] for tier in together)
+    pooled = {TOGETHER: sum_together} if together else {}
+    pooled_rate = {TOGETHER: round_half_up(Fraction(weighted, sum_together))} if together else {}
+    sizes, sizes_together, sizes_withheld = _cells(meter.sellers_by_size)
+    fees = meter.fees_minor_by_payer
+    pooled_fees = {TOGETHER: sum(fees[size] for size in sizes_together)} if sizes_together else {}
+    return Published(
+        {**{tier: rates[int(tier)] for tier in said}, **pooled_rate},
+        {**{tier: amounts[int(tier)] for tier in said}, **pooled},
+        withheld,
+        {**{size: fees[size] for size in sizes}, **pooled_fees},
+        sizes_withheld,
+    )
+
+
+def _cells(firms: Mapping[str, frozenset[int]]) -> tuple[list[str], list[str], tuple[str, ...]]:
+    """(said apart, said together, not said) of cells by the firms in each."""
+    said = [name for name, inside in firms.items() if len(inside) >= SMALLEST_CELL]
+    small = [name for name in firms if name not in said]
+    whole = frozenset[int]().union(*(firms[name] for name in small))
+    if len(small) > 1 and len(whole) >= SMALLEST_CELL:
+        return said, small, ()
+    return said, [], tuple(small)
 
 
 def measure(session: Session, parties: Parties, obligor: str, currency: str = "CNY") -> Meter:
@@ -71,7 +123,7 @@ def measure(session: Session, parties: Parties, obligor: str, currency: str = "C
             late.add(max(0, days_between(day_of(row.maturity), paid)), row.face_minor)
     live = [row for row, _ in rows if row.state != ReceivableState.CANCELLED]
     offers, refused = _offers(session, obligor, currency)
-    rates, amounts, fees = _financed(session, parties, obligor, currency)
+    rates, amounts, fees, in_tier, of_size = _financed(session, parties, obligor, currency)
     return Meter(
         obligor=obligor,
         currency=currency,
@@ -88,6 +140,8 @@ def measure(session: Session, parties: Parties, obligor: str, currency: str = "C
         refused=refused,
         refused_share_ppm=round_half_up(Fraction(refused * 1_000_000, offers)) if offers else 0,
         fees_minor_by_payer=fees,
+        sellers_by_tier=in_tier,
+        sellers_by_size=of_size,
     )
 
 
@@ -105,7 +159,7 @@ def _offers(session: Session, obligor: str, currency: str) -> tuple[int, int]:
 
 def _financed(
     session: Session, parties: Parties, obligor: str, currency: str
-) -> tuple[dict[int, int], dict[int, int], dict[str, int]]:
+) -> tuple[dict[int, int], dict[int, int], dict[str, int], dict[int, frozenset[int]], dict[str, frozenset[int]]]:
     rows = session.exec(
         select(Financing, Note)
         .join(Note, col(Note.id) == col(Financing.note_id))
@@ -119,14 +173,22 @@ def _financed(
     weighted: dict[int, int] = defaultdict(int)
     amounts: dict[int, int] = defaultdict(int)
     fees: dict[str, int] = defaultdict(int)
+    in_tier: dict[int, set[int]] = defaultdict(set)
+    of_size: dict[str, set[int]] = defaultdict(set)
     for terms, note in rows:
         tier = note.tier - 1  # the seller's
         weighted[tier] += terms.apr_ppm * terms.amount_minor
         amounts[tier] += terms.amount_minor
         organisation = parties.organisation_of(session, terms.seller)
-        fees[organisation.size if organisation else "unknown"] += terms.fees_minor
+        size = organisation.size if organisation else "unknown"
+        fees[size] += terms.fees_minor
+        if organisation is not None:
+            in_tier[tier].add(organisation.id)
+            of_size[size].add(organisation.id)
     rates = {tier: round_half_up(Fraction(weighted[tier], amounts[tier])) for tier in sorted(amounts)}
-    return rates, dict(sorted(amounts.items())), dict(sorted(fees.items()))
+    houses = {tier: frozenset(in_tier[tier]) for tier in sorted(amounts)}
+    sizes = {size: frozenset(of_size[size]) for size in sorted(fees)}
+    return rates, dict(sorted(amounts.items())), dict(sorted(fees.items())), houses, sizes
 
 
 class _Mean:

@@ -63,6 +63,7 @@ PLACES: tuple[Place, ...] = (
         Role.AUDITOR,
     ),
     Place("/flow", N_("Concentration and flow"), _OVERSEERS, Role.REGULATOR),
+    Place("/fairness", N_("How fairly is paid")),
     Place("/health", N_("Health"), _OVERSEERS, Role.OPERATOR | Role.REGULATOR),
     Place("/receivables", N_("Receivables"), daily=Role.SUPPLIER | Role.BANK | Role.REGULATOR),
     Place("/invitations", N_("Invitations"), Role.SUPPLIER, Role.SUPPLIER),
