@@ -18,6 +18,32 @@ if TYPE_CHECKING:
 _FORMULA = re.compile(r"[=@＝＠\t\r]|[+\-＋－](?![\d\s.,]*$)(?!\d[\d\s()./-]*$)")
 _SHORTENED = re.compile(r"\d([.,]\d+)?E\+\d{2,3}", re.IGNORECASE)
 _PLAIN_NUMBER = re.compile(r"[+-]?\d+([.,]\d+)*")
+_GUARD = re.compile(r'="([^"]*)"')
+_MARKED = re.compile(r"'\d.*", re.DOTALL)
+_TIME = re.compile(r"[ T]\d{1,2}:\d{2}(:\d{2}(\.\d{1,9})?)?$")
+_WIDE = {code: code - 0xFEE0 for code in range(0xFF01, 0xFF5F)} | {0x3000: 0x20, 0xFFE5: 0xA5, 0xFFE1: 0xA3}
+_SIGNS: dict[str, tuple[str, ...]] = {
+    "¥": ("CNY", "JPY"),
+    "元": ("CNY", "HKD", "TWD", "MOP"),
+    "圆": ("CNY", "JPY"),
+    "RMB": ("CNY",),
+    "人民币": ("CNY",),
+    "€": ("EUR",),
+    "£": ("GBP",),
+    "$": ("USD", "HKD", "SGD", "AUD", "CAD", "NZD", "TWD", "MXN", "BRL"),
+    "US$": ("USD",),
+    "HK$": ("HKD",),
+}
+"""What is written beside an amount, and the currencies it may mean."""
+_NAMES = {
+    "人民币": "CNY", "人民币元": "CNY", "RMB": "CNY", "美元": "USD", "欧元": "EUR", "港币": "HKD", "港元": "HKD",
+    "日元": "JPY", "英镑": "GBP", "澳元": "AUD", "加元": "CAD", "新加坡元": "SGD", "瑞士法郎": "CHF",
+}  # fmt: skip
+_SIGNED = re.compile(
+    r"(?P<open>\()?\s*(?P<minus>[+-])?\s*(?P<before>¥|RMB|人民币|€|£|US\$|HK\$|\$|[A-Z]{3})?\s*(?P<late>[+-])?\s*"
+    r"(?P<number>[\d.][\d.,'’ \u00a0\u202f]*?)\s*(?P<after>元|圆|€|£|\$|[A-Z]{3})?\s*(?P<close>\))?",
+    re.IGNORECASE,
+)
 _EXCEL_EPOCH = date(1899, 12, 30)
 _MONTHS = {
     name: number
@@ -41,7 +67,9 @@ def read(text: str, kind: Kind, column: Column | None, mapping: TableMapping, co
         return _date(text, column.formats if column and column.formats else ("%Y-%m-%d",), place)
     if kind == "currency":
         return _currency(text, place)
-    number = _number(text, mapping, place)
+    if kind == "money":
+        text = unsigned(text, _currency(code or "", place), place)
+    number = _number(_narrow(text), mapping, place)
     if kind == "integer" and number != number.to_integral_value():
         raise refusal("cell_number_wrong", place, text=text)
     if kind == "money":
@@ -49,7 +77,39 @@ def read(text: str, kind: Kind, column: Column | None, mapping: TableMapping, co
     return int(number) if kind == "integer" else number
 
 
+def plain(text: str) -> str:
+    """A cell as a person reads it: without blanks around and without what spreadsheets put there to keep it a text.
+
+    That is `="001"`, and an apostrophe before digits.
+    """
+    text = text.strip()
+    guarded = _GUARD.fullmatch(text)
+    if guarded is not None:
+        return guarded.group(1).strip()
+    return text[1:] if _MARKED.fullmatch(text) else text
+
+
+def _narrow(text: str) -> str:
+    """Digits, signs and separators of full width as those of ASCII; nothing else changes."""
+    return text.translate(_WIDE)
+
+
+def unsigned(text: str, code: str | None, place: str) -> str:
+    """A number without its currency sign or name, which must be that of `code` where one is known.
+
+    Raises Problem `cell_sign_differs`.
+    """
+    found = _SIGNED.fullmatch(_narrow(text))
+    if found is None or (found["minus"] and found["late"]):
+        return text
+    sign = (found["before"] or found["after"] or "").strip().upper()
+    if code is not None and sign and code not in _SIGNS.get(sign, (sign,)):
+        raise refusal("cell_sign_differs", place, text=text, currency=code)
+    return f"{found['open'] or ''}{found['minus'] or found['late'] or ''}{found['number']}{found['close'] or ''}"
+
+
 def _currency(text: str, place: str) -> str:
+    text = _NAMES.get(text.strip().upper(), text.strip().upper())
     try:
         return currency(text).code
     except Problem as problem:
@@ -81,6 +141,7 @@ def _number(text: str, mapping: TableMapping, place: str) -> Decimal:
 
 
 def _date(text: str, formats: tuple[str, ...], place: str) -> date:
+    text = _TIME.sub("", _narrow(text))
     found = {day for pattern in formats if (day := _by_format(text, pattern)) is not None}
     if len(found) > 1:
         raise refusal("cell_date_ambiguous", place, text=text, days=", ".join(day.isoformat() for day in sorted(found)))
@@ -91,7 +152,7 @@ def _date(text: str, formats: tuple[str, ...], place: str) -> date:
 
 def reads_as_date(text: str, pattern: str) -> bool:
     """Whether a cell is a date under this format."""
-    return _by_format(text, pattern) is not None
+    return _by_format(_TIME.sub("", _narrow(text)), pattern) is not None
 
 
 @lru_cache(maxsize=16_384)
@@ -105,6 +166,8 @@ def _by_format(text: str, pattern: str) -> date | None:
             return None
         text = f"{text[: name.start()]}{_MONTHS[name.group(0)[:3].lower()]:02d}{text[name.end() :]}"
         pattern = pattern.replace("%b", "%m")
+    if "%Y%m%d" in pattern and not re.search(r"\d{8}", text):
+        return None  # `2026111` is the first of November or the eleventh of January
     try:
         return datetime.strptime(text, pattern).date()
     except ValueError:

@@ -14,10 +14,12 @@ from typing import Any
 
 from scf.kernel.problems import Problem
 from scf.standards import csvcells
-from scf.standards.csvmapping import FIELDS, Kind, TableMapping
+from scf.standards.csvmapping import FIELDS, SIDES, Kind, TableMapping
 from scf.standards.csvtext import Dialect, parse_rows, sniff
 
 SAMPLE_ROWS = 200
+HEADER_ROWS = 20
+"""So many rows are looked at for the titles."""
 SHOWN_ROWS = 5
 DATE_FORMATS = ("%Y-%m-%d", "%Y/%m/%d", "%Y.%m.%d", "%Y%m%d", "%Y年%m月%d日", "%d.%m.%Y", "%d-%b-%Y", "%d-%b-%y")
 AMBIGUOUS = (("%d/%m/%Y", "%m/%d/%Y"), ("%d-%m-%Y", "%m-%d-%Y"), ("%d/%m/%y", "%m/%d/%y"))
@@ -40,6 +42,30 @@ _TITLES: dict[str, tuple[str, ...]] = {
     "tax_minor": ("tax", "vat", "税额"),
     "payable_minor": ("payable", "total", "amount due", "gross", "价税合计", "应付金额"),
     "amount_minor": ("amount", "betrag", "金额", "交易金额", "发生额"),
+    "debit_minor": (
+        "debit",
+        "money out",
+        "withdrawal",
+        "withdrawals",
+        "借方",
+        "借方发生额",
+        "借方金额",
+        "支出",
+        "支出金额",
+        "转出金额",
+    ),
+    "credit_minor": (
+        "credit",
+        "money in",
+        "deposit",
+        "deposits",
+        "贷方",
+        "贷方发生额",
+        "贷方金额",
+        "收入",
+        "收入金额",
+        "转入金额",
+    ),
     "currency": ("currency", "ccy", "币种", "währung"),
     "scheduled_on": ("scheduled", "due", "promised", "计划交货日期", "scheduled delivery date"),
     "shipped_on": ("shipped", "ship date", "发货日期"),
@@ -49,12 +75,12 @@ _TITLES: dict[str, tuple[str, ...]] = {
     "deliver_by": ("deliver by", "due date", "需求日期", "交货日期"),
     "issue_date": ("issue date", "invoice date", "date", "开票日期"),
     "due_date": ("due date", "due", "到期日", "付款日期"),
-    "booked_on": ("booking date", "booked", "date", "buchungstag", "交易日期", "记账日期"),
+    "booked_on": ("booking date", "booked", "date", "buchungstag", "交易日期", "记账日期", "交易时间", "日期"),
     "value_on": ("value date", "valuta", "valutadatum", "起息日"),
     "end_to_end_id": ("end to end id", "endtoendid", "e2e", "端到端标识"),
     "structured_reference": ("structured reference", "creditor reference", "结构化附言"),
-    "remittance": ("remittance", "purpose", "verwendungszweck", "text", "附言", "摘要", "用途"),
-    "counterparty": ("counterparty", "payee", "name", "对方户名", "收款人"),
+    "remittance": ("remittance", "purpose", "verwendungszweck", "text", "附言", "摘要", "用途", "备注"),
+    "counterparty": ("counterparty", "payee", "name", "对方户名", "对方名称", "对方单位", "收款人"),
     "counterparty_account": ("counterparty account", "iban", "account", "对方账号", "收款账号"),
     "payee_account": ("payee account", "iban", "account", "收款账号"),
     "bank_transaction_id": ("transaction id", "bank reference", "流水号", "交易流水号"),
@@ -82,15 +108,33 @@ def look(raw: bytes, record: str | None = None) -> TableLook:
     Raises Problem of `csvtext.sniff` and `csvtext.parse_rows`.
     """
     dialect = sniff(raw)
-    header, rows = parse_rows(raw, dialect, 1)
+    number = _header_row(raw, dialect)
+    header, rows = parse_rows(raw, dialect, number)
     cells = [row for _, row in itertools.islice(rows, SAMPLE_ROWS) if len(row) == len(header)]
     kinds = [record] if record in FIELDS else list(FIELDS)
     found = [_suggest(kind, header, cells) for kind in kinds]
     suggestion, missing = min(
         found, key=lambda pair: (sum(name in FIELDS[pair[0]["record"]] for name in pair[1]), -len(pair[0]["columns"]))
     )
+    if number > 1:
+        suggestion["header_row"] = number
     samples = tuple(tuple(row) for row in cells[:SHOWN_ROWS])
     return TableLook(dialect, header, samples, suggestion, missing)
+
+
+def _header_row(raw: bytes, dialect: Dialect) -> int:
+    """The row with the most titles we know, of the first rows: banks write the account and the period above it."""
+    known = {_plain(title) for titles in _TITLES.values() for title in titles}
+    best, most = 1, 1
+    try:
+        first, rows = parse_rows(raw, dialect, 1)
+        for number, row in itertools.chain([(1, list(first))], itertools.islice(rows, HEADER_ROWS - 1)):
+            count = len({_plain(cell) for cell in row} & known)
+            if count > most:
+                best, most = number, count
+    except Problem:
+        return 1
+    return best
 
 
 def _suggest(
@@ -101,11 +145,11 @@ def _suggest(
     missing: list[str] = []
     numbers: list[list[str]] = []
     for name, (kind, is_required) in FIELDS[record].items():
-        place = _column(name, header, used)
+        place = None if name in SIDES and "amount_minor" not in missing else _column(name, header, used)
         if place is None:
             missing += [name] if is_required else []
             continue
-        texts = [row[place].strip() for row in cells]
+        texts = [csvcells.plain(row[place]) for row in cells]
         column: dict[str, Any] = {"field": name, "source": header[place]}
         if kind == "date":
             formats = _formats([text for text in texts if text])
@@ -117,6 +161,8 @@ def _suggest(
             column["unknown"] = [""]
         used.add(place)
         columns.append(column)
+    if SIDES.keys() <= {column["field"] for column in columns}:
+        missing = [name for name in missing if name != "amount_minor"]
     found = _style(numbers)
     missing += ["separators"] if found is None else []
     style = dict(zip(("decimal_separator", "thousands_separator"), found or (".", ","), strict=True))
@@ -168,7 +214,7 @@ def _number(text: str, point: str, comma: str) -> Decimal | None:
     mapping = TableMapping("guess", "order", (), decimal_separator=point, thousands_separator=comma)
     kind: Kind = "decimal"
     try:
-        value = csvcells.read(text, kind, None, mapping, None, "guess")
+        value = csvcells.read(csvcells.unsigned(text, None, "guess"), kind, None, mapping, None, "guess")
     except Problem:
         return None
     return value if isinstance(value, Decimal) else None

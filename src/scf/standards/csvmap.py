@@ -18,7 +18,7 @@ from typing import Any, Literal
 
 from scf.kernel.problems import Problem
 from scf.standards import csvcells
-from scf.standards.csvmapping import FIELDS, Column, TableMapping, load_mapping
+from scf.standards.csvmapping import FIELDS, SIDES, Column, TableMapping, load_mapping
 from scf.standards.csvtext import Dialect, parse_rows, sniff
 from scf.standards.records import Delivery
 from scf.standards.refusals import refusal
@@ -152,15 +152,15 @@ def _values(
     known = FIELDS[mapping.record]
     values: dict[str, Any] = dict.fromkeys(known)
     faults: list[Rejection] = []
-    texts = {item: cells[index[item.source]].strip() for item in mapping.columns}
+    texts = {item: csvcells.plain(cells[index[item.source]]) for item in mapping.columns}
     code = mapping.constants.get("currency") or next(
-        (text.upper() for item, text in texts.items() if item.field == "currency"), None
+        (text for item, text in texts.items() if item.field == "currency"), None
     )
     for item, text in texts.items():
         place = f"row {number}, column {item.source}"
         kind, is_required = known[item.field]
         try:
-            if text in item.unknown or (not text and "" not in item.unknown):
+            if text in item.unknown or not text:
                 if is_required:
                     raise refusal("cell_missing", place, column=item.source)
                 values[item.field] = None
@@ -170,7 +170,21 @@ def _values(
             faults.append(Rejection(number, item.source, problem))
     for field, text in mapping.constants.items():
         values[field] = csvcells.read(text, known[field][0], None, mapping, code, f"constant {field}")
+    if any(item.field in SIDES for item in mapping.columns) and not faults:
+        try:
+            values["amount_minor"] = _one_side(values, f"row {number}")
+        except Problem as problem:
+            faults.append(Rejection(number, None, problem))
     return values, faults
+
+
+def _one_side(values: Mapping[str, Any], place: str) -> int:
+    """The signed amount of a row that writes money out and money in in two columns, of which one says it."""
+    said = {sign: values[field] for field, sign in SIDES.items() if values[field]}
+    if len(said) != 1:
+        raise refusal("row_sides_wrong", place, found=len(said))
+    ((sign, amount),) = said.items()
+    return int(sign * amount)
 
 
 def _row(number: int, values: dict[str, Any], mapping: TableMapping) -> Row:

@@ -61,6 +61,8 @@ FIELDS: dict[str, dict[str, tuple[Kind, bool]]] = {
         "booked_on": ("date", True),
         "value_on": ("date", False),
         "amount_minor": ("money", True),
+        "debit_minor": ("money", False),
+        "credit_minor": ("money", False),
         "currency": ("currency", True),
         "end_to_end_id": ("text", False),
         "structured_reference": ("text", False),
@@ -71,6 +73,8 @@ FIELDS: dict[str, dict[str, tuple[Kind, bool]]] = {
     },
 }
 """Record kinds a mapping can yield: field to (kind of value, whether it must be there)."""
+SIDES = {"debit_minor": -1, "credit_minor": 1}
+"""Columns of a statement that write money out and money in apart; together they feed `amount_minor`."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -139,10 +143,11 @@ class TableMapping:
         for name in (*fed, *self.key):
             if name not in known:
                 raise refusal("mapping_invalid", str(name), detail=f"{self.record} has no such field")
-        if len(set(fed)) != len(fed):
+        if len(set(fed)) != len(fed) or ("amount_minor" in fed and not SIDES.keys().isdisjoint(fed)):
             raise refusal("mapping_invalid", "columns", detail="a field is fed twice")
         for name, (_, is_required) in known.items():
-            if is_required and name not in fed:
+            is_fed = name in fed or (name == "amount_minor" and SIDES.keys() <= set(fed))
+            if is_required and not is_fed:
                 raise refusal("mapping_invalid", name, detail="no column or constant feeds it")
         if self.decimal_separator not in (".", ",") or self.thousands_separator not in ("", ",", ".", " ", "'"):
             raise refusal("mapping_invalid", "separators", detail="decimal . or , and thousands , . blank '")

@@ -6,6 +6,7 @@ import csv
 import io
 import itertools
 import re
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 
@@ -17,7 +18,21 @@ from scf.standards.refusals import refusal
 MAX_BYTES = 256 * 2**20
 _DELIMITERS = (",", ";", "\t", "|")
 _OTHERS = ["gb18030", "big5", "cp1252", "cp1250", "cp1251", "shift_jis", "euc_kr", "latin_1"]
-_ALLOWED = frozenset(("utf-8", "utf-8-sig", "utf-16", "gbk", "gb2312", *_OTHERS, "iso-8859-1", "iso-8859-15", "ascii"))
+_ALLOWED = frozenset(
+    (
+        "utf-8",
+        "utf-8-sig",
+        "utf-16",
+        "utf-16-le",
+        "utf-16-be",
+        "gbk",
+        "gb2312",
+        *_OTHERS,
+        "iso-8859-1",
+        "iso-8859-15",
+        "ascii",
+    )
+)
 
 
 NumberedRows = Iterator[tuple[int, list[str]]]
@@ -60,6 +75,9 @@ def _encoding(raw: bytes, fixed: str | None) -> str:
         return "utf-8-sig"
     if raw.startswith((b"\xff\xfe", b"\xfe\xff")):
         return "utf-16"
+    without_mark = utf16(raw)
+    if without_mark is not None:
+        return without_mark
     if fixed is not None:
         if fixed.lower() not in _ALLOWED:
             raise refusal("document_encoding_unreadable", "document", encoding=fixed)
@@ -72,6 +90,21 @@ def _encoding(raw: bytes, fixed: str | None) -> str:
     if best is None:
         raise refusal("document_encoding_unreadable", "document", encoding="?")
     return best.encoding
+
+
+def utf16(raw: bytes) -> str | None:
+    """The form of UTF-16 a text without byte order mark is written in: the one in which it has lines and cells."""
+    sample = raw[:4096]
+    if b"\x00" not in sample:
+        return None
+    sample = sample[: len(sample) // 2 * 2]
+    found: dict[str, int] = {}
+    for encoding in ("utf-16-le", "utf-16-be"):
+        text = sample.decode(encoding, "ignore")
+        if not any(char < " " and char not in "\t\r\n" for char in text):
+            found[encoding] = sum(text.count(char) for char in ",;\t|\r\n")
+    best = max(found, key=lambda encoding: found[encoding], default=None)
+    return best if best is not None and found[best] > 1 else None
 
 
 def _decode(raw: bytes, encoding: str, *, is_whole: bool = True) -> str:
@@ -94,8 +127,8 @@ def _delimiter(text: str, mapping: TableMapping | None) -> str:
             return (0, 0, 0)
         if not rows:
             return (0, 0, 0)
-        even = sum(len(row) == len(rows[0]) for row in rows[1:]) if len(rows[0]) > 1 else 0
-        return (len(wanted & {cell.strip() for cell in rows[0]}), even, len(rows[0]))
+        width, even = next(iter(Counter(len(row) for row in rows if len(row) > 1).most_common(1)), (len(rows[0]), 0))
+        return (len(wanted & {cell.strip() for cell in rows[0]}), even, width)
 
     return max(_DELIMITERS, key=score)
 

@@ -9,7 +9,7 @@ from typing import Any
 
 from lxml import etree
 
-from scf.standards import json_text, pdf, tree, xml
+from scf.standards import csvtext, json_text, pdf, tree, xml
 from scf.standards.records import DocumentKind
 from scf.standards.refusals import refusal
 
@@ -58,7 +58,7 @@ def detect(raw: bytes, name: str | None = None) -> DocumentKind:
         return of_json(json_text.parse(raw), name)
     if head.startswith(b"ISA") and not head[3:4].isalnum():
         return DocumentKind.X12
-    if _is_table(head, name):
+    if _is_table(_as_text(raw, head), name):
         return DocumentKind.CSV
     raise refusal("document_kind_unknown", name or "document", found=head[:20].decode("latin-1"))
 
@@ -109,6 +109,14 @@ def _archive(raw: bytes, name: str | None) -> DocumentKind:
     if "OFD.xml" in names:
         return DocumentKind.CN_OFD
     raise refusal("document_kind_unknown", name or "document", found=f"zip: {', '.join(names[:3])}")
+
+
+def _as_text(raw: bytes, head: bytes) -> bytes:
+    """The beginning of a file in UTF-16, as spreadsheets save it, in UTF-8; any other as it is."""
+    encoding = "utf-16" if raw.startswith((b"\xff\xfe", b"\xfe\xff")) else csvtext.utf16(raw)
+    if encoding is None:
+        return head
+    return raw[: 4096 // 2 * 2].decode(encoding, "ignore").encode("utf-8", "ignore").lstrip()
 
 
 def _is_table(head: bytes, name: str | None) -> bool:

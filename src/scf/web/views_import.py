@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, UploadFile
@@ -41,6 +41,8 @@ STATES = {
 RECORDS = {"order": N_("orders"), "delivery": N_("deliveries"), "invoice": N_("invoices"), "payment": N_("payments")}
 COLUMNS = {
     "amount_minor": N_("amount"),
+    "debit_minor": N_("money out, in a column of its own"),
+    "credit_minor": N_("money in, in a column of its own"),
     "bank_transaction_id": N_("bank's transaction number"),
     "booked_on": N_("booked on"),
     "buyer": N_("buyer"),
@@ -204,6 +206,10 @@ def mapping_of(view: ImportView, form: FormData) -> dict[str, Any]:
     }
 
 
+def _style_of(mapping: Mapping[str, Any]) -> tuple[str, str]:
+    return str(mapping.get("decimal_separator", ".")), str(mapping.get("thousands_separator", ","))
+
+
 def _do(request: Request, pages: Pages, caller: Caller, import_id: int, work: Callable[[], object]) -> Response:
     try:
         work()
@@ -272,5 +278,6 @@ def _page(
         fed={str(item["field"]): str(item["source"]) for item in mapping.get("columns", [])},
         days=DAYS,
         numbers=list(NUMBERS),
+        now_number=next((one for one, style in NUMBERS.items() if style == _style_of(mapping)), ""),
         now_day=next((item["formats"][0] for item in mapping.get("columns", []) if item.get("formats")), ""),
     )
