@@ -30,6 +30,17 @@ def read(body: str, code: str = "850", terminator: str = "~") -> Order | Despatc
     return found
 
 
+@pytest.mark.parametrize("terminator", ["~", "\n"])
+def test_only_the_whole_trailer_may_lack_its_terminator(terminator: str) -> None:
+    whole = interchange(ORDER, terminator=terminator).rstrip(terminator)
+    (found,) = x12.read(whole.encode())
+    assert found == read(ORDER)
+    for cut in range(1, 12):
+        with pytest.raises(Problem) as refused:
+            x12.read(whole[:-cut].encode())
+        assert refused.value.code == "x12_envelope_wrong"
+
+
 @pytest.mark.parametrize("terminator", ["~", "~\n", "~\r\n", "\n", "'"])
 def test_an_order_whatever_its_terminator(terminator: str) -> None:
     order = read(ORDER, terminator=terminator)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
@@ -37,13 +37,14 @@ class Trace:
         """JSON of every row made or changed: table, key, before (null for a row that was made) and after."""
         rows: list[tuple[SQLModel, dict[str, Any] | None]] = [(row, None) for row in self._made.values()]
         rows += list(self._before.values())
-        return json.dumps(
-            [
-                {"table": type(row).__name__, "key": _key(row), "before": before, "after": row.model_dump(mode="json")}
-                for row, before in rows
-                if before != row.model_dump(mode="json")
-            ]
-        )
+        return f"[{', '.join(_changes(rows))}]"
+
+
+def _changes(rows: Iterable[tuple[SQLModel, dict[str, Any] | None]]) -> Iterator[str]:
+    for row, before in rows:
+        after = row.model_dump(mode="json")
+        if before != after:
+            yield json.dumps({"table": type(row).__name__, "key": _key(row), "before": before, "after": after})
 
 
 @contextmanager
