@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from datetime import datetime
 from pathlib import Path
-from typing import Annotated, Literal
+from typing import Annotated
 
 import typer
 
@@ -45,7 +45,6 @@ def run(
 
     if deliveries is None and invoices is None and payments is None:
         raise Problem("bulk_nothing_to_compare")
-    chosen: Literal["duckdb", "spark"] = "spark" if engine == "spark" else "duckdb"
     with terminal.progress() as bar:
         task = bar.add_task("Reading", total=100)
         summary = reconcile_files(
@@ -55,7 +54,7 @@ def run(
             payments,
             out,
             memory_limit=memory_limit,
-            engine=chosen,
+            engine=engine,
             columns=_columns(column or []),
             as_of_day=None if as_of is None else day_number(as_of.date()),
             progress=lambda step, share: bar.update(task, description=step, completed=int(share * 100)),

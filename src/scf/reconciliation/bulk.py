@@ -9,7 +9,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import asdict, replace
 from pathlib import Path
-from typing import Any, Literal
+from typing import Any
 
 import duckdb
 
@@ -21,8 +21,6 @@ from scf.reconciliation.bulk_tables import prepare
 from scf.reconciliation.portable import SIDES
 from scf.reconciliation.rule import RULE_ID, RULE_VERSION, Terms
 
-Engine = Literal["duckdb", "spark"]
-
 
 def reconcile_files(
     orders: Path,
@@ -33,7 +31,7 @@ def reconcile_files(
     *,
     memory_limit: str = "1GB",
     progress: Progress | None = None,
-    engine: Engine = "duckdb",
+    engine: str = "duckdb",
     terms: Terms | None = None,
     columns: Mapping[str, Mapping[str, str]] | None = None,
     threads: int | None = None,
@@ -47,14 +45,20 @@ def reconcile_files(
     Writes matches.parquet, exceptions.parquet, expected.parquet, moves.parquet, summary.json and summary.html. Without
     `terms` the day of the run is `as_of_day`, else the last day any of the files speaks of. `columns` names columns
     that are not found by themselves, e.g. `{"payments": {"key": "end_to_end", "amount": "amt"}}`. `progress` is called
-    with a step's name and its share done. Raises Problem `bulk_input_unreadable`, `engine_missing`, or
-    `bulk_counts_differ` when rows or amounts do not add up to the input; then the folder holds no output.
+    with a step's name and its share done.
+
+    Raises Problem `bulk_input_unreadable`, `bulk_memory_short`, `bulk_memory_unclear`, `bulk_folder_unwritable`,
+    `engine_missing`, `engine_unknown`, or `bulk_counts_differ` when rows or amounts do not add up to the input; then
+    the folder holds no output.
     """
     if engine not in ("duckdb", "spark"):
-        raise Problem("engine_missing", engine=engine, package=engine)
-    out.mkdir(parents=True, exist_ok=True)
-    bulk_output.clean(out)
-    scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=out))
+        raise Problem("engine_unknown", engine=engine)
+    try:
+        out.mkdir(parents=True, exist_ok=True)
+        bulk_output.clean(out)
+        scratch = Path(tempfile.mkdtemp(prefix=".scratch-", dir=out))
+    except OSError as error:
+        raise Problem("bulk_folder_unwritable", folder=str(out), reason=error.strerror or str(error)) from error
     began = time.monotonic()
     try:
         connection = connect(memory_limit, scratch, threads)
@@ -72,11 +76,12 @@ def reconcile_files(
         if terms is None:
             run.terms = replace(at, as_of_day=as_of_day if as_of_day is not None else _last_day(run))
         result = _run(run)
-    except duckdb.Error as error:
+    except BaseException as error:  # Ctrl-C too leaves nothing half-written
         bulk_output.clean(out)
-        raise Problem("bulk_input_unreadable", table="input", reason=str(error).splitlines()[0][:200]) from error
-    except Problem:
-        bulk_output.clean(out)
+        if isinstance(error, duckdb.OutOfMemoryException) or isinstance(error.__cause__, duckdb.OutOfMemoryException):
+            raise Problem("bulk_memory_short", limit=memory_limit) from error
+        if isinstance(error, duckdb.Error):
+            raise Problem("bulk_input_unreadable", table="input", reason=str(error).splitlines()[0][:200]) from error
         raise
     finally:
         shutil.rmtree(scratch, ignore_errors=True)

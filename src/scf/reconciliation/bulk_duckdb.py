@@ -43,9 +43,12 @@ PARQUET = "FORMAT parquet, PARQUET_VERSION V2, COMPRESSION lz4, DICTIONARY_SIZE_
 
 
 def connect(memory_limit: str, scratch: Path, threads: int | None) -> duckdb.DuckDBPyConnection:
-    """A DuckDB connection that spills to `scratch` above `memory_limit`."""
+    """A DuckDB connection that spills to `scratch` above `memory_limit`. Raises Problem `bulk_memory_unclear`."""
     connection = duckdb.connect()
-    connection.execute(f"SET memory_limit = '{memory_limit}'")
+    try:
+        connection.execute("SET memory_limit = ?", [memory_limit])
+    except duckdb.Error as error:
+        raise Problem("bulk_memory_unclear", text=memory_limit[:40]) from error
     connection.execute(f"SET temp_directory = '{scratch / 'spill'}'")
     connection.execute("SET preserve_insertion_order = false")
     if threads is not None:
@@ -72,6 +75,7 @@ class DuckRun:
         self.rows: dict[str, int] = {}
         self.sums: dict[str, int] = {}
         self.unique = True
+        self.outgrown = False
         self._most_bytes: int | None = None
 
     def one(self, query: str) -> Any:
@@ -90,6 +94,7 @@ class DuckRun:
                 share = self.connection.query_progress()
                 self.progress(name, max(share, 0.0) / 100)
                 if self._most_bytes is not None and self._table_bytes(beside) > self._most_bytes:
+                    self.outgrown = True
                     self.connection.interrupt()
 
         self.progress(name, 0.0)
@@ -175,6 +180,8 @@ class DuckRun:
             with self.step("join"):
                 self.connection.execute(f"CREATE TEMP TABLE first_pass AS {judged}")
         except duckdb.InterruptException:
+            if not self.outgrown:  # somebody else wants it to stop
+                raise
             self.unique = False
         finally:
             self._most_bytes = None

@@ -24,9 +24,11 @@ def judge_on_spark(
     except ImportError as error:
         raise Problem("engine_missing", engine="spark", package="pyspark") from error
     mine = session is None and sql.SparkSession.getActiveSession() is None
-    spark = (
-        session or sql.SparkSession.builder.appName("scf reconcile").config("spark.ui.enabled", "false").getOrCreate()
-    )
+    try:
+        builder = sql.SparkSession.builder.appName("scf reconcile").config("spark.ui.enabled", "false")
+        spark = session or builder.getOrCreate()
+    except Exception as error:  # whatever keeps the virtual machine from starting; most often there is none
+        raise Problem("engine_missing", engine="spark", package="Java 17") from error
     try:
         for name in SIDES:
             spark.read.parquet(str(scratch / f"canonical_{name}.parquet")).createOrReplaceTempView(name)

@@ -31,6 +31,7 @@ from scf.reconciliation.bulk_columns import (
     THROUGH,
     TRUST,
 )
+from scf.reconciliation.bulk_csv import as_utf8, decimal_text, with_decimal_comma
 
 BESIDE = (("number", "document"), ("text", "text"), ("source", "source"), ("trust", "trust"))
 """Columns beside the canonical ones, which only the open rows need: the document's own number, what a payer wrote, who
@@ -89,7 +90,10 @@ def prepare(
             tables[name] = Table(name, f"(SELECT {_empty(text_key)} WHERE 1 = 0)", text_key, frozenset({"*"}))
         else:
             is_csv = path.suffix.lower() != ".parquet"
-            tables[name] = _table(name, *sources[name], found[name], is_csv=is_csv, text_key=text_key)
+            source, types, _ = sources[name]
+            numbers = {found[name][m] for m in SCALES if types.get(found[name].get(m, "")) == "VARCHAR"}
+            comma = with_decimal_comma(connection, source, [_quoted(column) for column in sorted(numbers)])
+            tables[name] = _table(name, *sources[name], found[name], is_csv=is_csv, text_key=text_key, comma=comma)
     return tables
 
 
@@ -150,9 +154,17 @@ def _through(sources: dict[str, tuple[str, dict[str, str], str]], found: dict[st
 
 
 def _table(
-    name: str, source: str, types: dict[str, str], row: str, found: dict[str, str], *, is_csv: bool, text_key: bool
+    name: str,
+    source: str,
+    types: dict[str, str],
+    row: str,
+    found: dict[str, str],
+    *,
+    is_csv: bool,
+    text_key: bool,
+    comma: bool,
 ) -> Table:
-    if not found.keys() & {"key", "party", "text"}:
+    if not found.keys() & ({"key"} if name == "orders" else {"key", "party", "text"}):
         raise Problem(
             "bulk_input_unreadable",
             table=name,
@@ -165,7 +177,7 @@ def _table(
     parts, absent = [f"{row} AS row_id"], set()
     said: dict[str, tuple[str, str]] = {}
     for target, meaning in CANONICAL:
-        expression = _expression(name, target, meaning, found, types, is_csv, row, text_key)
+        expression = _expression(name, target, meaning, found, types, is_csv, row, text_key, comma)
         parts.append(f"{expression} AS {target}")
         said[target] = (
             expression,
@@ -182,12 +194,15 @@ def _source(
     connection: duckdb.DuckDBPyConnection, name: str, path: Path, scratch: Path
 ) -> tuple[str, dict[str, str], str]:
     """Where to read from, the columns and types found, and the expression of the row number."""
+    if not path.is_file():
+        raise Problem("bulk_input_unreadable", table=name, reason=f"there is no file {path}")
     quoted = str(path).replace("'", "''")
     if path.suffix.lower() == ".parquet":
         source, row = f"read_parquet('{quoted}', file_row_number = true)", "file_row_number"
     else:
         # Text first: a sniffed number type would already have rounded an amount.
         target = scratch / f"{name}.parquet"
+        quoted = str(as_utf8(path, scratch, name)).replace("'", "''")
         connection.execute(
             "COPY (SELECT trim(COLUMNS(*)), row_number() OVER () - 1 AS scf_row "
             f"FROM read_csv('{quoted}', all_varchar = true, header = true)) "
@@ -229,6 +244,7 @@ def _expression(
     is_csv: bool,
     row: str,
     text_key: bool,
+    comma: bool,
 ) -> str:
     if target == "k":
         return _key(table, found, row, text_key)
@@ -247,7 +263,7 @@ def _expression(
         return f"NULLIF(upper(trim(CAST({quoted} AS VARCHAR))), '')"
     if target.endswith("_day") or target == "day":
         return _day(quoted, types[column])
-    return _integer(table, column, types[column], meaning, found, is_csv=is_csv)
+    return _integer(table, column, types[column], meaning, found, is_csv=is_csv, comma=comma)
 
 
 def _key(table: str, found: Mapping[str, str], row: str, text_key: bool) -> str:
@@ -277,7 +293,9 @@ def _plain(found: Mapping[str, str], name: str) -> str:
     return f"TRY_CAST(ltrim(upper({text}), 'T') AS INTEGER)" if name == "trust" else text
 
 
-def _integer(table: str, column: str, kind: str, meaning: str, found: Mapping[str, str], *, is_csv: bool) -> str:
+def _integer(
+    table: str, column: str, kind: str, meaning: str, found: Mapping[str, str], *, is_csv: bool, comma: bool
+) -> str:
     quoted, lower = _quoted(column), column.lower()
     scaled = lower.endswith(("_minor", "_milli", "_micro"))
     if scaled or (kind in INTEGERS and not is_csv and meaning in ("amount", "payable")):
@@ -291,7 +309,8 @@ def _integer(table: str, column: str, kind: str, meaning: str, found: Mapping[st
         odd = {c: currency_of(c).digits for c in ("JPY", "KRW", "BHD", "KWD")}
         whens = " ".join(f"WHEN '{code}' THEN {10**digits}" for code, digits in odd.items())
         factor = f"CASE upper(trim({_quoted(found['currency'])})) {whens} ELSE 100 END"
-    value = f"CAST(NULLIF(replace(CAST({quoted} AS VARCHAR), ',', ''), '') AS DECIMAL(26, 6))"
+    text = f"NULLIF(trim({quoted}), '')" if kind == "VARCHAR" else ""
+    value = f"CAST({decimal_text(text, comma=comma) if text else quoted} AS DECIMAL(26, 6))"
     return f"CAST({value} * {factor} AS BIGINT)"
 
 
