@@ -9,6 +9,7 @@ from types import TracebackType
 from sqlalchemy import Engine
 from sqlmodel import Session
 
+from scf.bank.calendar import announced
 from scf.desk.anchoring import anchor
 from scf.desk.service import Desk, Done
 from scf.documents.service import Documents
@@ -107,12 +108,14 @@ class App:
         judge.reservations.append(self.programmes.reserve)
         self.receivables = Receivables(self.desk, self.parties, judge, own_secret(settings.data, "consortium"))
         self.invitations = Invitations(self.desk, self.parties, self.receivables)
-        self.entrusted = EntrustedAccounts(self.desk, self.parties, self.decisions)
+        calendar = announced(settings.data)
+        self.entrusted = EntrustedAccounts(self.desk, self.parties, self.decisions, calendar=calendar)
         self.settling = Settling(self.desk, self.parties, self.entrusted)
         self.openings = Openings(self.desk, self.parties, self.entrusted, tell=self._tell)
         self.financing = FinancingDesk(
             self.desk, self.parties, self.rulebook, SimulatedRegistry(clock), ruleset=settings.ruleset
         )
+        self.financing.funding.calendar = calendar
         self.financing.checks.append(self.programmes.check)
         self.financing.reservations.append(self.programmes.reserve)
         self.financing.into_locked = self.entrusted.rules.require_proceeds
@@ -120,7 +123,7 @@ class App:
         self.quotes = AutomaticQuotes(
             self.desk, self.parties, self.financing, self.policies, self.programmes, self._quote_signer
         )
-        self.maturity = Maturity(self.desk, self.parties, self.receivables, self.decisions)
+        self.maturity = Maturity(self.desk, self.parties, self.receivables, self.decisions, calendar=calendar)
         judge.due_day = self.maturity.due_day
         self.notices = Notices(engine, clock, channels_from(os.environ, clock))
         self.webhooks = Webhooks(

@@ -198,6 +198,15 @@ def test_reminders_come_before_maturity_and_not_after(scene: Scene) -> None:
     with scene.app.desk.session() as session:
         found = scene.app.maturity.reminders(session, range(5, 12))
         assert [(one.receivable_id, one.outstanding_minor) for one in found] == [(number, FACE)]
+    due = scene.app.maturity.due_day(scene.row(number).maturity)
+    steps = {}
+    for left in (8, 7, 5, 3, 2, 1, 0, -1):  # on the days before 7, 3 and 1 nobody looked
+        scene.move_to(due - timedelta(days=left))
+        with scene.app.desk.session() as session:
+            steps[left] = [(one.step, one.days_left) for one in scene.app.maturity.reminders(session)]
+    assert steps == {
+        8: [], 7: [(7, 7)], 5: [(7, 5)], 3: [(3, 3)], 2: [(3, 2)], 1: [(1, 1)], 0: [(0, 0)], -1: [],
+    }  # fmt: skip
 
 
 def test_interest_runs_on_what_was_still_owed() -> None:

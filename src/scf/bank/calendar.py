@@ -1,14 +1,18 @@
 """When a bank works: business days and the cut-off time of a day.
 
 China's holidays and shifted working days are published a year at a time; for a year not yet published the calendar says
-so instead of guessing, or, where asked to, takes weekdays as open and reports that it did.
+so instead of guessing, or, where asked to, takes weekdays as open but the days off by law, and reports that it did.
 """
 
 from __future__ import annotations
 
-from collections.abc import Collection
+import tomllib
+from collections.abc import Collection, Mapping
 from dataclasses import dataclass, field
 from datetime import date, time, timedelta
+from functools import cache
+from importlib import resources
+from pathlib import Path
 from typing import Literal, Protocol
 
 import chinese_calendar as published
@@ -39,7 +43,8 @@ class BankCalendar(Protocol):
 class ChinaCalendar:
     """Business days of mainland China, with holidays and shifted working days.
 
-    `beyond` decides about years nobody has published: `refuse` raises, `weekdays` takes Monday to Friday as open.
+    `beyond` decides about years nobody has published: `refuse` raises, `weekdays` takes Monday to Friday as open, but
+    for the days off by law (`holidays.toml`).
     `closed` and `opened` add what was announced since.
     """
 
@@ -58,7 +63,7 @@ class ChinaCalendar:
         except NotImplementedError as error:
             if self.beyond == "refuse":
                 raise Problem("bank_calendar_unknown", year=day.year) from error
-            return day.weekday() < 5
+            return day.weekday() < 5 and day not in _by_law()
 
     def is_published(self, day: date) -> bool:
         """Whether the holidays of that year are known."""
@@ -67,6 +72,40 @@ class ChinaCalendar:
         except NotImplementedError:
             return day in self.closed or day in self.opened
         return True
+
+
+def announced(folder: Path) -> ChinaCalendar:
+    """The calendar of an installation: what is published, and what `calendar.toml` in its data folder adds.
+
+    The file has two lists of days, `closed` and `opened` (shifted working days). Raises Problem
+    `bank_calendar_unreadable`.
+    """
+    path = folder / "calendar.toml"
+    if not path.is_file():
+        return ChinaCalendar(beyond="weekdays")
+    try:
+        said = tomllib.loads(path.read_text(encoding="utf-8"))
+    except (tomllib.TOMLDecodeError, UnicodeDecodeError) as error:
+        raise Problem("bank_calendar_unreadable", reason=str(error)[:120]) from error
+    if set(said) - {"closed", "opened"}:
+        raise Problem("bank_calendar_unreadable", reason=", ".join(sorted(set(said) - {"closed", "opened"}))[:120])
+    closed, opened = _days(said, "closed"), _days(said, "opened")
+    if closed & opened:
+        raise Problem("bank_calendar_unreadable", reason=f"closed = opened: {min(closed & opened)}")
+    return ChinaCalendar(beyond="weekdays", closed=closed, opened=opened)
+
+
+@cache
+def _by_law() -> frozenset[date]:
+    text = resources.files("scf.bank").joinpath("holidays.toml").read_text(encoding="utf-8")
+    return _days(tomllib.loads(text), "closed")
+
+
+def _days(said: Mapping[str, object], name: str) -> frozenset[date]:
+    days = said.get(name, [])
+    if not isinstance(days, list) or any(type(one) is not date for one in days):
+        raise Problem("bank_calendar_unreadable", reason=name)
+    return frozenset(days)
 
 
 @dataclass(frozen=True, slots=True)

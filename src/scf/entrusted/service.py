@@ -12,6 +12,7 @@ from typing import Any
 
 from sqlmodel import Session
 
+from scf.bank.calendar import BankCalendar
 from scf.bank.service import attempt_name
 from scf.desk.service import Desk, Done, Prepared
 from scf.entrusted import opening, queries
@@ -42,10 +43,12 @@ __all__ = ["APPROVER", "ATTESTOR", "EntrustedAccounts", "OpenRequest", "StagePla
 class EntrustedAccounts:
     """The only door to entrusted accounts."""
 
-    def __init__(self, desk: Desk, parties: Parties, decisions: Decisions) -> None:
+    def __init__(
+        self, desk: Desk, parties: Parties, decisions: Decisions, *, calendar: BankCalendar | None = None
+    ) -> None:
         self._desk = desk
         self._parties = parties
-        self.rules = EntrustedRules(decisions, parties, desk.clock)
+        self.rules = EntrustedRules(decisions, parties, desk.clock, calendar=calendar)
         self.holds_back: Callable[[Session, int], None] | None = None
 
     # Prepare ---------------------------------------------------------------------------------------------------------

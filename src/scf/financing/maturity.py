@@ -41,12 +41,16 @@ REMIND_DAYS_BEFORE = (7, 3, 1, 0)
 
 @dataclass(frozen=True, slots=True)
 class Reminder:
-    """A receivable that falls due in `days_left` days, with what is still owed in minor units."""
+    """A receivable that falls due in `days_left` days, with what is still owed in minor units.
+
+    `step` is which of the reminders this is: the one planned for so many days before.
+    """
 
     receivable_id: int
     obligor: str
     due_on: date
     days_left: int
+    step: int
     outstanding_minor: int
     currency: str
 
@@ -82,7 +86,10 @@ class Maturity:
     # Before maturity -------------------------------------------------------------------------------------------------
 
     def reminders(self, session: Session, days_before: Sequence[int] = REMIND_DAYS_BEFORE) -> list[Reminder]:
-        """Receivables that fall due in exactly so many days, soonest first."""
+        """Receivables whose reminder of so many days before has come, soonest first.
+
+        A day on which nobody looked loses none: the reminder that came last stands until the next one or the due day.
+        """
         now = today(self._desk.clock)
         rows = session.exec(
             select(Receivable)
@@ -93,8 +100,9 @@ class Maturity:
         for row in rows:
             due = due_day(row.maturity, self.calendar)
             left = days_between(now, due)
-            if left in days_before:
-                found.append(Reminder(row.id, row.obligor, due, left, row.outstanding_minor, row.currency))
+            steps = [one for one in days_before if one >= left]
+            if left >= 0 and steps:
+                found.append(Reminder(row.id, row.obligor, due, left, min(steps), row.outstanding_minor, row.currency))
         return found
 
     # Money in --------------------------------------------------------------------------------------------------------

@@ -262,7 +262,7 @@ class Jobs:
                 amount = format_money(one.outstanding_minor, one.currency)
                 told += self._notices.tell(
                     session,
-                    f"due:{one.receivable_id}:{one.days_left}",
+                    f"due:{one.receivable_id}:{one.step}",
                     one.obligor,
                     "reminder",
                     {
