@@ -68,6 +68,7 @@ PLACES: tuple[Place, ...] = (
     Place("/receivables", N_("Receivables"), daily=Role.SUPPLIER | Role.BANK | Role.REGULATOR),
     Place("/invitations", N_("Invitations"), Role.SUPPLIER, Role.SUPPLIER),
     Place("/entrusted", N_("Entrusted accounts"), daily=Role.BANK | Role.ATTESTOR | Role.APPROVER),
+    Place("/money", N_("Money in and out"), _OVERSEERS | Role.BANK | Role.OBLIGOR),
     Place("/documents", N_("Documents"), daily=Role.SUPPLIER | Role.ATTESTOR | Role.BANK),
     Place("/holds", N_("Holds")),
     Place("/guarantors", N_("Guarantors"), _OVERSEERS),

@@ -19,6 +19,7 @@ from scf.web import (
     views_guarantors,
     views_health,
     views_holds,
+    views_money,
     views_payables,
     views_policies,
 )
@@ -34,6 +35,7 @@ for _desk in (
     views_book,
     views_policies,
     views_cases,
+    views_money,
     views_guarantees,
     views_guarantors,
     views_health,
