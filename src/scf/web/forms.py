@@ -78,8 +78,8 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
         Field("single_reason", N_("Why only one"), "text", N_("Only when you ask a single one."), required=False),
     ),
     "payment": (
-        Field("principal", N_("Amount that arrived"), "money"),
-        Field("interest", N_("Of it late interest"), "money", required=False),
+        Field("principal", N_("Principal that arrived"), "money"),
+        Field("interest", N_("Late interest that arrived besides"), "money", required=False),
         _BANK_REFERENCE,
     ),
     "quote": (
