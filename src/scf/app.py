@@ -154,7 +154,7 @@ class App:
             self.receivables,
             self.maturity,
             self.notices,
-            exchange=self._exchange if self.gateways else None,
+            exchange=self._exchange,
             anchor=self._anchor,
             repayment_accounts=repayment_accounts,
             answer_asks=self.quotes.answer_open,
@@ -168,8 +168,10 @@ class App:
     ) -> None:
         self.notices.tell(session, key, who, kind, words, evidence_id=evidence_id)
 
-    def _exchange(self) -> int:
-        """Speak with every bank and join what it says; returns how many lines are new."""
+    def _exchange(self) -> int | None:
+        """Speak with every bank and join what it says; returns how many lines are new, None where there is no bank."""
+        if not self.gateways:
+            return None
         return exchange_all(self.gateways, lambda gateway: len(self.documents.exchange(gateway).new_lines))
 
     def _anchor(self) -> Done | None:

@@ -46,8 +46,7 @@ def arrives(demo: Installation, amount: int, tag: str, end_to_end: str | None = 
 
 def look(demo: Installation) -> None:
     """What the day's jobs do with the bank's files."""
-    demo.app.documents.exchange(demo.story.bank.gateway)
-    demo.app.jobs.scheduler._handlers["bank"]("")
+    demo.app.jobs.exchange_now()
 
 
 def newest(client: Any, **query: str) -> dict[str, Any]:

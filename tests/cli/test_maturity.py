@@ -22,10 +22,7 @@ LINE = re.compile(r"(?:^|[^\d.,-])(\d+) \d{4}-\d\d-\d\d ")
 
 @pytest.fixture
 def scene(installation: Installation) -> Scene:
-    made = Scene(installation)
-    installation.app.gateways.append(made.bank.gateway)
-    installation.app.jobs._exchange = installation.app._exchange  # as an installation opened with this bank has it
-    return made
+    return Scene(installation)
 
 
 @pytest.fixture

@@ -126,6 +126,19 @@ def test_a_payment_reversed_after_settlement_is_flagged_and_what_was_settled_sta
     assert scene.conserved(number)
 
 
+def test_a_line_the_bank_attested_before_anybody_looked_is_what_it_said_and_nothing_goes_back(scene: Scene) -> None:
+    number, _ = scene.issued()
+    scene.move_to(scene.due(number))
+    reference = scene.arrives(FACE + 3, "a", end_to_end=payment_id(number))
+    scene.at.submit(scene.app.receivables.prepare_payment(number, FACE, reference))
+    scene.app.receivables.settle(number)
+    (line,) = scene.look()
+    assert (line.finding, line.found_by, line.principal_minor, line.surplus_minor) == (
+        Finding.OVER, "attestation", FACE, 3,
+    )  # fmt: skip
+    assert scene.row(number).state == "closed"
+
+
 def test_overdue_halts_the_obligor_by_fact_and_payment_lets_operators_cure_it(scene: Scene) -> None:
     number, _ = scene.issued()
     core = scene.at.who(CORE)

@@ -48,6 +48,22 @@ def test_a_repeating_job_catches_up_every_day_it_missed_in_order(engine: Engine)
     assert after_restart.next_due() == 4 * DAY
 
 
+def test_a_job_that_does_all_at_once_is_not_repeated_for_every_hour_missed(engine: Engine) -> None:
+    clock, seen = VirtualClock(0), []
+
+    def note(_: str) -> str:
+        seen.append(clock.now())
+        return ""
+
+    jobs = Scheduler(engine, clock, {"hourly": note}, {"hourly": 3600}, at_once=("hourly",))
+    jobs.start_repeating(0)
+    jobs.run_due()
+    clock.move_to(3 * DAY + 1800)
+    assert len(jobs.run_due()) == 2 and jobs.next_due() == 3 * DAY + 3600
+    clock.move_to(3 * DAY + 3600)
+    assert len(jobs.run_due()) == 1 and jobs.next_due() == 3 * DAY + 7200
+
+
 def test_a_job_whose_process_died_is_taken_up_by_the_next(engine: Engine) -> None:
     clock = VirtualClock(0)
 

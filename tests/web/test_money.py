@@ -15,7 +15,6 @@ from scf.kernel.clock import today
 
 
 def look(at: Installation) -> None:
-    at.app.documents.exchange(at.story.bank.gateway)
     at.app.jobs.exchange_now()
 
 

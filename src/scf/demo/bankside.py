@@ -48,6 +48,8 @@ class BankSide:
     def open_accounts(self) -> None:
         """Open every firm's account, the repayment account and the account to be locked; again changes nothing."""
         self.app.set_fact("demo:bank", BIC)  # a serving installation goes on speaking with this bank
+        if all(one.bank != BIC for one in self.app.gateways):
+            self.app.gateways.append(self.gateway)
         named = [(row.account, row.name) for row in FIRMS if row.account]
         named += [(self.repayment_account, "Repayment account"), (self.locked_account, "Entrusted account 1")]
         for number, holder in named:

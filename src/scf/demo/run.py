@@ -49,6 +49,7 @@ def tell_story(play: Play, script: Story) -> None:
     script.maturity(number)
     script.open_business()
     script.bank.catch_up()
+    script.jobs("after")
     anchor_evidence(play.app)
     _summary(play, number)
 

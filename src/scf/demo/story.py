@@ -202,6 +202,12 @@ class Story(Steps):
     def maturity(self, number: int) -> None:
         """The core enterprise pays; every holder gets its part to the cent."""
         self.play.tell.chapter("Maturity", "到期兑付")
+        self.play.at(2 + TENOR_DAYS - 7)
+        self.jobs("before")
+        self.play.tell.line(
+            "A week before the due day the installation reminded Northbridge by itself, as its jobs do every day.",
+            "到期前一周，系统的每日任务自动提醒了北桥汽车。",
+        )
         self.play.at(2 + TENOR_DAYS - 4, 11)  # a few days early, so that a weekend does not make it late
         line = self.bank.collect(number, FACE, GOODS_ORDER)
         self.play.receivable_act("payment-1", lambda: self.app.receivables.prepare_payment(number, FACE, line))
@@ -214,6 +220,15 @@ class Story(Steps):
         self.bank.pay_holders(number)
         for name, amount in paid:
             self.play.tell.line(f"{name} received {self.money(amount)}.", f"{name} 收到 {self.money(amount)}。")
+
+    def jobs(self, tag: str) -> None:
+        """What runs by itself up to now, driven by the story's clock; late days are caught up in order."""
+
+        def run() -> int:
+            self.app.jobs.start(self.app.clock.now())
+            return len(self.app.jobs.run_due())
+
+        self.play.once(f"jobs-{tag}", run)
 
     def open_business(self) -> None:
         """Something left to do for everybody: a live receivable, an open offer, a request with two quotes."""

@@ -74,7 +74,7 @@ class CollectedLine(SQLModel, table=True):
     line_id: int = Field(primary_key=True, sa_type=BigInteger, description="Number of the bank line")
     account: str = Field(index=True, max_length=34)
     receivable_id: int | None = Field(default=None, sa_type=BigInteger, index=True)
-    found_by: str = Field(max_length=20, description="end_to_end, reference, amount, reversal or nothing")
+    found_by: str = Field(max_length=20, description="end_to_end, reference, amount, attestation, reversal or nothing")
     finding: str = Field(max_length=30, index=True)
     state: str = Field(max_length=12, index=True, description="prepared, cancelled or exception")
     amount_minor: int = Field(sa_type=BigInteger)

@@ -8,7 +8,7 @@ transaction that finishes it.
 from __future__ import annotations
 
 import logging
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
 from dataclasses import dataclass
 
 import sqlalchemy as sa
@@ -57,11 +57,22 @@ class Overview:
 
 
 class Scheduler:
-    """Jobs of one installation. `every` names jobs that repeat, with their period in seconds."""
+    """Jobs of one installation. `every` names jobs that repeat, with their period in seconds.
+
+    Missed occurrences are caught up one by one, in order. `at_once` names jobs of which one run does all that is due,
+    so that it stands for every occurrence missed before it.
+    """
 
     def __init__(
-        self, engine: Engine, clock: Clock, handlers: Mapping[str, Handler], every: Mapping[str, int] | None = None
+        self,
+        engine: Engine,
+        clock: Clock,
+        handlers: Mapping[str, Handler],
+        every: Mapping[str, int] | None = None,
+        *,
+        at_once: Collection[str] = (),
     ) -> None:
+        self._at_once = frozenset(at_once)
         self._engine = engine
         self._clock = clock
         self._handlers = dict(handlers)
@@ -110,6 +121,12 @@ class Scheduler:
         query = select(Job).order_by(col(Job.due_at).desc(), col(Job.key)).limit(limit)
         with Session(self._engine) as session:
             return session.exec(query if state is None else query.where(Job.state == state)).all()
+
+    def _next(self, row: Job, now: int) -> int:
+        """When the occurrence after this one is due: the next period or, of a job that does all at once, the latest."""
+        period = self._every[row.name]
+        due = _planned_for(row) + period
+        return due + max(0, now - due) // period * period if row.name in self._at_once else due
 
     def overview(self) -> list[Overview]:
         """Every kind of job this installation knows, in the order of its name."""
@@ -178,7 +195,7 @@ class Scheduler:
             if succeeded or row.attempts >= GIVE_UP_AFTER:
                 row.state, row.finished_at = ("done" if succeeded else "failed"), now
                 if row.name in self._every:
-                    self.plan(session, row.name, _planned_for(row) + self._every[row.name])
+                    self.plan(session, row.name, self._next(row, now))
             else:
                 row.state, row.due_at = "waiting", now + RETRY_SECONDS * row.attempts
             session.add(row)

@@ -38,13 +38,15 @@ PERIODS: Mapping[str, int] = {
     "notices": HOUR,
 }
 """How often each job runs, in seconds."""
+AT_ONCE = ("lapse", "quotes", "notices")
+"""Jobs of which one run does all that is due: after a standstill they are not repeated for every hour missed."""
 
 
 class Jobs:
     """Everything that happens without anybody asking. Due times and runs are rows, so a restart loses nothing.
 
-    `exchange` speaks with the banks and says how many new lines came; `anchor` anchors the evidence log. An
-    installation without one of them skips it and says so.
+    `exchange` speaks with the banks and says how many new lines came, or None where there is none; `anchor` anchors the
+    evidence log. An installation without one of them skips it and says so.
     """
 
     def __init__(
@@ -55,7 +57,7 @@ class Jobs:
         maturity: Maturity,
         notices: Notices,
         *,
-        exchange: Callable[[], int] | None = None,
+        exchange: Callable[[], int | None] | None = None,
         anchor: Callable[[], Done | None] | None = None,
         repayment_accounts: Sequence[str] | Callable[[Session], Sequence[str]] = (),
         answer_asks: Callable[[], int] | None = None,
@@ -85,7 +87,7 @@ class Jobs:
             "notices": self._deliver,
             **(extra or {}),
         }
-        self.scheduler = Scheduler(desk.engine, desk.clock, handlers, PERIODS)
+        self.scheduler = Scheduler(desk.engine, desk.clock, handlers, PERIODS, at_once=AT_ONCE)
 
     def start(self, first_due_at: int | None = None) -> None:
         """Plan every repeating job that is not planned; after a restart nothing is planned twice."""
@@ -182,7 +184,8 @@ class Jobs:
 
     def _bank(self, argument: str) -> str:
         """Exchange files, say what came in on repayment accounts, prove every locked account."""
-        spoken = f"{self._exchange()} bank lines" if self._exchange is not None else "no bank configured (SCF_BANKS)"
+        came = None if self._exchange is None else self._exchange()
+        spoken = "no bank configured (SCF_BANKS)" if came is None else f"{came} bank lines"
         with self._desk.session() as session:
             named = self._repayment_accounts
             numbers = named(session) if callable(named) else named
