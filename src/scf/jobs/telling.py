@@ -101,7 +101,7 @@ def _tell_line(session: Session, notices: Notices, row: CollectedLine) -> int:
         obligors.add(receivable.obligor)
         banks |= {obligor.paying_bank} if obligor is not None and obligor.paying_bank else set()
     told = 0
-    if row.state == "prepared":
+    if row.state == "prepared" and row.found_by != "attestation":
         words = {
             "en": f"{amount} came in for receivable {row.receivable_id}: look at the line and sign what it proves.",
             "zh-CN": f"凭证 {row.receivable_id} 收到款项 {amount}：请核对流水并签署付款确认。",
