@@ -286,6 +286,19 @@ def test_refusals_say_first_what_happened_to_the_money_then_what_is_wrong(demo: 
         assert "default-src 'none'" in answer.headers["content-security-policy"], "also what nobody caught is under it"
 
 
+def test_an_offer_that_ran_out_says_so_and_asks_nothing(
+    demo: Installation, act_as: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    stone, page = act_as(STONE), f"/notes/{demo.offered}"
+    assert "/act/accept" in stone.get(page).text and "Accept or refuse" in stone.get("/").text
+    later = demo.app.clock.now() + 30 * 86_400
+    monkeypatch.setattr(type(demo.app.clock), "now", lambda clock: later)
+    for where in (page, "/"):
+        shown = stone.get(where).text
+        assert "The offer ran out on" in shown and "/act/accept" not in shown and "/act/refuse" not in shown
+    assert "Nothing waits for you." in stone.get("/").text
+
+
 def test_static_files_are_cached_by_content(act_as: As) -> None:
     html = act_as().get("/sign-in").text
     css = re.search(r"/static/app\.css\?v=[0-9a-f]{12}", html)

@@ -198,6 +198,11 @@ class Views:
                 "en": f"On hold by order since {since}; the balance stays.",
                 "zh-CN": f"自 {since} 起依令冻结，余额不变。",
             }
+        if note.state == NoteState.OFFERED and note.offer_until <= self.app.clock.now():
+            return {
+                "en": f"The offer ran out on {until}; the value goes back to its giver, and what is owed stays owed.",
+                "zh-CN": f"该流转已于 {until} 过期，金额退回给付方；双方之间的欠款不受影响。",
+            }
         if note.state == NoteState.OFFERED:
             return {
                 "en": f"{holder or 'The recipient'} has to accept or refuse until {until}; offered on {since}.",

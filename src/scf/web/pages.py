@@ -77,6 +77,7 @@ class Pages:
             "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
             "done": words.DONE.get(done),
             "today": day_of(self.app.clock.now()).isoformat(),
+            "now": moment(self.app.clock.now()),
             "problem": None,
             "static": static_path,
             "menu": menu_of(caller),

@@ -77,6 +77,8 @@ def _of_the_firm(views: Views) -> Iterator[Task]:
 
 def _offered(views: Views) -> Iterator[Task]:
     for row in reads.offered_to(views.session, views.caller.addresses, limit=20):
+        if row.offer_until <= views.app.clock.now():
+            continue  # it ran out and goes back by itself
         shown = views.note(row.id)
         giver = (shown["giver"] or {}).get("name", "")
         yield Task(N_("Accept or refuse"), giver, f"/notes/{row.id}", shown["amount"], shown["offer_until"])
