@@ -40,9 +40,15 @@ class Shot:
 SHOTS = (
     Shot("supplier-phone", "Pine Creek", "/", phone=True),
     Shot("supplier-phone-zh", "松溪机加工", "/", "zh-CN", phone=True),
+    Shot("early-phone-zh", "莲塘铸造", "/", "zh-CN", phone=True, link=".purse .button.main"),
     Shot("core", "Northbridge", "/"),
+    Shot("to-accept", "Northbridge", "/to-accept", "zh-CN", seat=3),
+    Shot("chain", "Northbridge", "/chain"),
     Shot("receivable", "Northbridge", "/receivables/1"),
+    Shot("deal", "Far Hill", "/deals", link="td a"),
+    Shot("case-dark", "Platform Operator", "/exceptions", "zh-CN", link=".hero a.button", dark=True),
     Shot("entrusted", "Civic Bank", "/entrusted/1"),
+    Shot("verify", "Audit", "/records/1"),
 )
 
 
@@ -66,7 +72,7 @@ def take(address: str, shot: Shot, browser: object) -> bytes:
         picture = picture.crop((0, 0, picture.width, 2 * picture.width))
     context.close()
     out = io.BytesIO()
-    picture.save(out, "WEBP", quality=80, method=6)
+    picture.save(out, "WEBP", quality=72, method=6)
     return out.getvalue()
 
 
