@@ -68,8 +68,8 @@ def take(address: str, shot: Shot, browser: object) -> bytes:
         with page.expect_navigation():
             page.locator(shot.link).first.click()
     picture = Image.open(io.BytesIO(page.screenshot(full_page=not shot.phone))).convert("RGB")
-    if picture.height > 2 * picture.width:
-        picture = picture.crop((0, 0, picture.width, 2 * picture.width))
+    most = int(picture.width * (2.1 if shot.phone else 0.8))
+    picture = picture.crop((0, 0, picture.width, min(picture.height, most)))
     context.close()
     out = io.BytesIO()
     picture.save(out, "WEBP", quality=72, method=6)
