@@ -13,7 +13,8 @@ from hypothesis import strategies as st
 
 from scf.kernel.problems import Problem
 from scf.standards import epcis, gs1
-from scf.standards.records import EpcQuantity, Identifier
+from scf.standards.detect import detect
+from scf.standards.records import DocumentKind, EpcQuantity, Identifier
 
 NOW = datetime(2026, 11, 23, 9, 30, tzinfo=UTC)
 CHINA = timezone(timedelta(hours=8))
@@ -69,6 +70,26 @@ def test_a_written_event_is_read_back() -> None:
     assert found == [("desadv", "DN-1"), ("po", "PO-1")]
     assert event.event_id == event.event_hash
     assert event.is_evidence
+
+
+@pytest.mark.parametrize("namespace", ["", "urn:epcglobal:epcis:xsd:2"])
+def test_one_event_alone_is_read_as_in_its_document(namespace: str) -> None:
+    document = XML.format(major="2", before="", after="")
+    event = document[document.index("<ObjectEvent>") : document.index("</EventList>")]
+    if namespace:
+        event = event.replace("<ObjectEvent>", f'<e:ObjectEvent xmlns:e="{namespace}">').replace(
+            "</ObjectEvent>", "</e:ObjectEvent>"
+        )
+    assert detect(event.encode()) == DocumentKind.EPCIS_XML
+    assert epcis.read(event.encode()) == epcis.read(document.encode())
+
+
+def test_an_event_of_another_vocabulary_is_none_of_ours() -> None:
+    with pytest.raises(Problem) as refused:
+        epcis.read(
+            b'<ObjectEvent xmlns="urn:example:parties"><eventTime>2026-11-20T08:05:01Z</eventTime></ObjectEvent>'
+        )
+    assert refused.value.code == "document_not_this_kind"
 
 
 @pytest.mark.parametrize(

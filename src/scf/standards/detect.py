@@ -76,6 +76,8 @@ def of_root(root: etree._Element) -> DocumentKind:
         return DocumentKind.CN_EINVOICE
     if found.localname in _EPCIS_TYPES and "epcis" in namespace.lower():
         return DocumentKind.EPCIS_XML
+    if found.localname in _EVENT_TYPES and (not namespace or "epcis" in namespace.lower()):
+        return DocumentKind.EPCIS_XML
     for element in (root, *root.iter("{*}Document")):
         body = next((child for child in element if isinstance(child.tag, str)), None)
         if body is not None and etree.QName(element).localname == "Document":

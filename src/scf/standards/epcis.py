@@ -55,11 +55,17 @@ def _refuse(wrong: Sequence[Fault]) -> None:
 def _from_xml(raw: bytes) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
     root = xml.parse(raw)
     name = etree.QName(root)
-    if name.localname not in ("EPCISDocument", "EPCISQueryDocument") or "epcis" not in (name.namespace or "").lower():
+    is_document = name.localname in ("EPCISDocument", "EPCISQueryDocument") and _is_epcis(name.namespace)
+    is_event = name.localname in EVENT_TYPES and (name.namespace is None or _is_epcis(name.namespace))
+    if not (is_document or is_event):
         raise refusal("document_not_this_kind", tree.place(root), found=f"{name.localname} {name.namespace or ''}")
     used = {etree.QName(item).namespace or "" for item in root.iter("*")}
     xml.strip_namespaces(root, *(item for item in used if item.startswith("urn:epcglobal:epcis")))
     return list(epcis_xml.events(root))
+
+
+def _is_epcis(namespace: str | None) -> bool:
+    return "epcis" in (namespace or "").lower()
 
 
 def _from_json(raw: bytes) -> list[tuple[str, dict[str, Any], dict[str, str]]]:

@@ -25,6 +25,10 @@ _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,20})?")
 
 def events(root: etree._Element) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
     """Place, JSON form and prefixes of every event. Raises Problem `document_element_missing` or `…_unknown`."""
+    if root.tag in EVENT_TYPES:  # one event alone, as a repository's capture interface takes it
+        bare: dict[str, str] = {}
+        yield tree.place(root), _event(root, bare), bare
+        return
     found = next(iter(root.iter("EventList")), None)
     if found is None:
         raise refusal("document_element_missing", tree.place(root, "EPCISBody/EventList"), element="EventList")
