@@ -14,11 +14,11 @@ from tests.api.installation import LOTUS, PINE, RIVER, Installation
 from tests.web.test_join import ANSWERS, invite, row_of
 
 from scf.api.limits import Doorkeeper
-from scf.demo.cast import operator_signatures
 from scf.identity.contacts import masked, parse_contact
 from scf.identity.models import SignedIn
 from scf.kernel.identifiers import make_uscc
 from scf.kernel.problems import Problem
+from scf.ledger.signing import sign_digest
 from scf.parties.keys import demo_key
 
 
@@ -151,14 +151,31 @@ def test_in_a_real_installation_a_firm_waits_visibly_and_two_operators_let_it_in
     assert act_as_real(act_as, demo, PINE, "account").get(f"/applications/{number}").status_code == 403
     page = operator.get(f"/applications/{number}").text
     assert code in page and "Lotus Pond" in page
-    digest = re.search(r'<code class="hash">0x([0-9a-f]{64})</code>', page)
-    sealed = re.search(r'name="sealed" value="([^"]+)"', page)
-    assert digest and sealed
-    parts = ["0x" + part.hex() for part in operator_signatures(bytes.fromhex(digest.group(1)))]
-    one = operator.post(f"/applications/{number}/enrol", data={"sealed": sealed.group(1), "signature": parts[:1]})
-    assert one.status_code >= 400 and "Enrol" in one.text
-    both = operator.post(f"/applications/{number}/enrol", data={"sealed": sealed.group(1), "signature": parts})
+    first, second, stranger = (demo_key(name).private for name in ("operator-1", "operator-2", "a wallet of their own"))
+    sign = lambda page, private: {"signature": "0x" + sign_digest(private, digest_in(page)).hex()}  # noqa: E731
+    send = f"/applications/{number}/enrol"
+    refused = operator.post(send, data=sign(page, stranger))
+    assert refused.status_code == 403 and "no operator" in refused.text
+    half = operator.post(send, data=sign(page, first))
+    assert "1 of 2 signatures are here" in half.text and "Two operators have to enrol" in phone.get(path).text
+    assert operator.post(send, data=sign(page, first)).status_code == 409
+    colleague = act_as_real(act_as, demo, "operator", "operator-2")
+    # another firm waits half signed behind this one, and is not lost when this one goes through
+    later = invite(demo, lotus, "21.50")
+    phone.post(later, data={**answers, "uscc": make_uscc("91440000MA1FL0776"), "contact": "later@co.example",
+                            "address": demo_key("another wallet").address})  # fmt: skip
+    behind = str(row_of(demo, later).application_id)
+    waits = operator.post(
+        f"/applications/{behind}/enrol", data=sign(operator.get(f"/applications/{behind}").text, first)
+    )
+    assert "1 of 2" in waits.text
+    of_both = [colleague.get(f"/applications/{one}").text for one in (number, behind)]
+    early = colleague.post(f"/applications/{behind}/enrol", data=sign(of_both[1], second))
+    assert early.status_code == 409 and f"Finish application {number} first" in early.text
+    both = colleague.post(send, data=sign(of_both[0], second))
     assert both.status_code == 200 and "enrolled" in both.text, both.text
+    then = colleague.post(f"/applications/{behind}/enrol", data=sign(of_both[1], second))
+    assert then.status_code == 200 and "enrolled" in then.text, then.text
     assert "has to sign the pass" in phone.get(path).text
     assert "Sign the pass to your invited firm" in lotus.get("/").text
     shown = operator.post(f"/applications/{number}/link").text
@@ -176,6 +193,13 @@ def test_a_refused_firm_reads_the_reason(demo: Installation, act_as: As, real: N
     operator.post(f"/applications/{number}/refuse", data={"reason": "The licence was withdrawn."})
     page = phone.get(path).text
     assert "The licence was withdrawn." in page and "How to appeal" in page and "stays owed" in page
+
+
+def digest_in(page: str) -> bytes:
+    """What the page asks an operator to sign."""
+    found = re.search(r'data-digest="([0-9a-f]{64})"', page)
+    assert found, page
+    return bytes.fromhex(found.group(1))
 
 
 SEATS = ((LOTUS, "account"), ("operator", "operator-1"), ("", ""))

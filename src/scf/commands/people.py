@@ -1,4 +1,7 @@
-"""`scf people …`: who may look for which firm, one-time links, and firms that asked to join."""
+"""`scf people …`: who may look for which firm, one-time links, and firms that asked to join.
+
+Persons and links are no matter of the ledger: `add` and `link` work beside a running server.
+"""
 
 from __future__ import annotations
 
@@ -18,7 +21,7 @@ DEFAULT_DATA = Path("data")
 @app.command()
 def firm(
     name: Annotated[str, typer.Argument(help="Name of the firm.")],
-    key: Annotated[list[str], typer.Option("--key", help="Its ledger address; two for maker and checker together.")],
+    key: Annotated[list[str], typer.Option("--key", help="Its ledger address; two for maker and checker.")],
     role: Annotated[list[str], typer.Option("--role", help="obligor, supplier, financier, bank, attestor, …")],
     uscc: Annotated[str | None, typer.Option(help="Unified social credit code.")] = None,
     duty: Annotated[str, typer.Option(help="What the seat is: account, or a person's duty.")] = "account",
@@ -60,7 +63,10 @@ def add(
     from scf.app import open_app
     from scf.installation import Settings
 
-    with open_app(Settings.from_environment(data)) as installation, installation.desk.session() as session:
+    with (
+        open_app(Settings.from_environment(data), read_only=True) as installation,
+        installation.desk.session() as session,
+    ):
         person = installation.people.add(session, name, contact)
         for address in seat:
             firm = caller_at(installation, session, address)
@@ -78,7 +84,10 @@ def link(
     from scf.app import open_app
     from scf.installation import Settings
 
-    with open_app(Settings.from_environment(data)) as installation, installation.desk.session() as session:
+    with (
+        open_app(Settings.from_environment(data), read_only=True) as installation,
+        installation.desk.session() as session,
+    ):
         person = installation.people.by_contact(session, contact)
         if person is None:
             raise Problem("unknown_person", who=contact[:60])

@@ -9,7 +9,7 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -95,6 +95,12 @@ class People:
         """Addresses a person acts from, the oldest first."""
         query = select(Membership.address).where(Membership.person_id == person_id, col(Membership.ended_at).is_(None))
         return session.exec(query.order_by(col(Membership.since), col(Membership.address))).all()
+
+    def at(self, session: Session, addresses: Collection[str]) -> Sequence[Person]:
+        """People who act from any of these seats, in the order in which they came."""
+        query = select(Person).join(Membership, col(Membership.person_id) == col(Person.id)).distinct()
+        query = query.where(col(Membership.address).in_(addresses), col(Membership.ended_at).is_(None))
+        return session.exec(query.order_by(col(Person.made_at), col(Person.id))).all()
 
     # One-time links ---------------------------------------------------------------------------------------------------
 

@@ -15,8 +15,10 @@ from sqlmodel import Field, Session, SQLModel, col, select
 from scf.desk.service import Desk, Prepared
 from scf.kernel.dates import BEIJING, from_unix
 from scf.kernel.identifiers import new_reference, parse_uscc
+from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.parties.models import Member, Organisation, Seat
+from scf.parties.quorum import Quorum
 from scf.parties.service import Enrolment, Parties, Role
 from scf.store import evidence
 from scf.store.commands import canonical_json
@@ -48,6 +50,17 @@ class Application(SQLModel, table=True):
     decided_at: int | None = Field(default=None, sa_type=BIG)
 
 
+class ApplicationTerms(SQLModel, table=True):
+    """What operators grant beyond a supplier's place: how much an obligor may owe, and the bank that pays for it."""
+
+    __tablename__ = "application_terms"
+
+    application_id: str = Field(primary_key=True, max_length=24)
+    limit_minor: int = Field(default=0, sa_type=BIG)
+    paying_bank: str | None = Field(default=None, max_length=42)
+    entered_by: str = Field(max_length=42)
+
+
 def check_uscc(text: str) -> str:
     """A unified social credit code, upper case; says exactly what is wrong with any other text.
 
@@ -65,12 +78,44 @@ def check_uscc(text: str) -> str:
         raise Problem("uscc_mistyped", text=plain) from wrong
 
 
+_ROLE_WORDS: Mapping[Role, str] = {
+    Role.OBLIGOR: "核心企业",
+    Role.SUPPLIER: "供应商",
+    Role.FINANCIER: "资金方",
+    Role.BANK: "付款银行",
+    Role.ATTESTOR: "证明方",
+    Role.APPROVER: "放款审批方",
+    Role.OPERATOR: "运营方",
+    Role.AUDITOR: "审计机构",
+    Role.REGULATOR: "监管机构",
+}
+
+
+def enrolment_words(name: str, enrolment: Enrolment, bank: str | None) -> dict[str, str]:
+    """What operators sign when they enrol a firm, in both languages."""
+    if enrolment.roles == Role.SUPPLIER:
+        return {
+            "en": f"Enrol {name} as a supplier; it may receive, pass on and sell notes.",
+            "zh-CN": f"为 {name} 办理供应商入网，可签收、流转和转让凭证。",
+        }
+    held = [role for role in Role if role & enrolment.roles]
+    roles_en = ", ".join(str(role.name).lower() for role in held)
+    roles_zh = "、".join(_ROLE_WORDS[role] for role in held)
+    words = {"en": f"Enrol {name} as {roles_en}.", "zh-CN": f"为 {name} 办理入网，角色：{roles_zh}。"}
+    if enrolment.roles & Role.OBLIGOR:
+        limit = format_money(enrolment.limit_minor, "CNY")
+        words["en"] += f" It may owe up to {limit}" + (f"; {bank} pays for it." if bank else ".")
+        words["zh-CN"] += f"应付额度 {limit}" + (f"，由 {bank} 付款。" if bank else "。")
+    return words
+
+
 class Onboarding:
     """The door for firms that are not here yet."""
 
     def __init__(self, desk: Desk, parties: Parties) -> None:
         self._desk = desk
         self._parties = parties
+        self.quorum = Quorum(desk)
 
     def known(self, session: Session, uscc: str) -> Organisation | None:
         """The organisation registered under a code, or None. Raises as `check_uscc`."""
@@ -105,23 +150,29 @@ class Onboarding:
             raise Problem("address_taken", address=address)
         firm = self._parties.register(session, plain, uscc=code)
         self._parties.seat(session, address, firm.id, "account")
+        said = {"name": plain, "uscc": code, "contact": contact, "address": address}
+        return self.file(session, firm.id, said, roles=roles, source="applicant", sender=address)
+
+    def file(
+        self, session: Session, organisation_id: int, said: Mapping[str, Any], *, roles: Role, source: str, sender: str
+    ) -> Application:
+        """Keep what was said of a firm (`address` and `contact` among it) as evidence; it waits for the operators."""
         now = self._desk.clock.now()
-        said = {"name": plain, "uscc": code, "contact": contact, "address": address, "asked_at": now}
         kept = evidence.record(
             session,
-            canonical_json(said),
+            canonical_json({**said, "asked_at": now}),
             kind="application",
-            source="applicant",
-            sender=address,
+            source=source,
+            sender=sender,
             trust=Trust.T0,
             received_at=now,
-            name=f"application-{code}.json",
+            name=f"application-{said.get('uscc') or organisation_id}.json",
         )
         row = Application(
             id=new_reference("J"),
-            organisation_id=firm.id,
-            address=address,
-            contact=contact,
+            organisation_id=organisation_id,
+            address=said["address"],
+            contact=said["contact"],
             roles=int(roles),
             evidence_id=kept.evidence_id,
             asked_at=now,
@@ -143,6 +194,11 @@ class Onboarding:
         query = select(Application).where(Application.organisation_id == organisation_id)
         return session.exec(query.order_by(col(Application.asked_at).desc()).limit(1)).one_or_none()
 
+    def at(self, session: Session, address: str) -> Application | None:
+        """The application that waits for an address, or None."""
+        query = select(Application).where(Application.address == address, Application.state == "waiting")
+        return session.exec(query).first()
+
     def all(self, session: Session, *, state: str | None = None, limit: int = 100) -> Sequence[Application]:
         """Applications, the one to be decided soonest first."""
         query = select(Application).order_by(col(Application.state) != "waiting", col(Application.decide_by))
@@ -153,11 +209,30 @@ class Onboarding:
         with self._desk.session() as session:
             row = self._waiting(session, application_id)
             name = self._parties.name_of(session, row.address)
-            enrolment = Enrolment(row.address, row.organisation_id, Role(row.roles))
-        prepared = self._parties.prepare_enrolment([enrolment])
-        prepared.summary["en"] = f"Enrol {name} as a supplier; it may receive, pass on and sell notes."
-        prepared.summary["zh-CN"] = f"为 {name} 办理供应商入网，可签收、流转和转让凭证。"
+            terms = session.get(ApplicationTerms, application_id)
+            enrolment = Enrolment(
+                row.address,
+                row.organisation_id,
+                Role(row.roles),
+                limit_minor=terms.limit_minor if terms else 0,
+                paying_bank=terms.paying_bank if terms else None,
+            )
+            bank = self._parties.name_of(session, terms.paying_bank) if terms and terms.paying_bank else None
+            nonce = self.quorum.standing(session, application_id).nonce
+        prepared = self._parties.prepare_enrolment([enrolment], nonce=nonce)
+        prepared.summary.update(enrolment_words(name, enrolment, bank))
         return prepared
+
+    def sign(self, application_id: str, signature: bytes, *, caller: str) -> Application:
+        """One operator signs; the firm is enrolled with the signature that makes the quorum.
+
+        Raises as `prepare`, `Quorum.add` and `enrol`.
+        """
+        prepared = self.prepare(application_id)
+        with self._desk.session() as session:
+            parts = self.quorum.add(session, application_id, prepared, signature)
+            row = self.get(session, application_id)
+        return row if parts is None else self.enrol(application_id, prepared.message, parts, caller=caller)
 
     def enrol(
         self, application_id: str, message: Mapping[str, Any], signatures: Sequence[bytes], *, caller: str
@@ -179,6 +254,7 @@ class Onboarding:
             raise Problem("reason_missing")
         with self._desk.session() as session:
             self._waiting(session, application_id)
+            self.quorum.forget(session, application_id)
         return self._decide(application_id, "refused", reason.strip()[:500])
 
     def catch_up(self, session: Session) -> None:

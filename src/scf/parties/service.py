@@ -106,11 +106,12 @@ class Parties:
             session.flush()
         return found
 
-    def prepare_enrolment(self, enrolments: Sequence[Enrolment]) -> Prepared:
-        """Typed data for the operators: all of these or none."""
+    def prepare_enrolment(self, enrolments: Sequence[Enrolment], *, nonce: int | None = None) -> Prepared:
+        """Typed data for the operators: all of these or none. `nonce` where others go first."""
         with self._desk.session() as session:
             rows = [self._message(session, enrolment) for enrolment in enrolments]
-        nonce = self._desk.contracts.members.read(self._desk.ledger, "quorumNonce")
+        if nonce is None:
+            nonce = self._desk.contracts.members.read(self._desk.ledger, "quorumNonce")
         count = len(rows)
         return self._desk.prepare(
             "enrol",

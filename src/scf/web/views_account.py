@@ -8,7 +8,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from scf.api.access import SESSION_COOKIE, let_in, let_out, same_origin
+from scf.api.access import SESSION_COOKIE, current, let_in, let_out, same_origin
 from scf.identity.contacts import masked
 from scf.identity.models import SignedIn
 from scf.kernel.problems import Problem
@@ -38,6 +38,12 @@ def account(request: Request, pages: PagesDoor, caller: Signed) -> Response:
         this=here.id if here else "",
         rp=pages.passkey_site(request),
     )
+
+
+@router.get("/key")
+def key(request: Request, pages: PagesDoor) -> Response:
+    """Make a signing key in this browser; for people who are to be enrolled, so nobody has to be signed in."""
+    return pages.render(request, "key.html", current(pages.app, pages.sessions, request))
 
 
 @router.post("/switch")

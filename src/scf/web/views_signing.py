@@ -10,6 +10,7 @@ from starlette.responses import Response
 
 from scf.api.access import SESSION_SECONDS, Caller
 from scf.kernel.problems import Problem
+from scf.parties.models import Member
 from scf.web.doors import PagesDoor, Signed
 from scf.web.pages import Pages
 from scf.web.signing import documents_of, signing_file
@@ -52,6 +53,8 @@ def sign_page(
     With `signers` 2 each document is signed by two people, their lines one after the other.
     """
     documents = documents_of(pages.app, content)
+    with pages.app.reading() as session:
+        member = session.get(Member, caller.address)
     return pages.render(
         request,
         "sign.html",
@@ -62,6 +65,7 @@ def sign_page(
         documents=documents,
         needed=len(documents) * signers,
         signers=signers,
+        own_key=member.key if member else caller.address,
         sealed=pages.sessions.seal(content),
         action=action,
         back=back,

@@ -1,0 +1,209 @@
+"""The whole way of a claim in an installation made by `scf ledger init`, everybody at a browser of their own.
+
+No key of anybody is known to the server or to this file, except the operators' files that `ledger init` made and their
+passphrase. What a person would have to leave the pages for would fail here.
+"""
+
+from __future__ import annotations
+
+import os
+import re
+import socket
+import threading
+import time
+from collections.abc import Iterator
+from dataclasses import dataclass, field
+from datetime import timedelta
+from pathlib import Path
+from typing import Any
+
+import pytest
+from tests.browser.people import Person, person
+from typer.testing import CliRunner
+
+from scf.app import App, Settings, open_app
+from scf.cli import app as command_line
+from scf.demo.cast import CORE, FAIRWAY, LOTUS, PINE, RIVER, STONE, firm
+from scf.demo.papers import invoice, logistics_event, net_of, order
+from scf.kernel.clock import VirtualClock, today
+from scf.kernel.identifiers import make_uscc
+from scf.receivables import queries
+
+pytestmark = pytest.mark.browser
+WORDS = "correct horse battery staple"
+OPERATORS = ("operator-1", "operator-2")
+
+
+@dataclass
+class Place:
+    """An installation, its address, and everybody who came in so far."""
+
+    app: App
+    clock: VirtualClock
+    base: str
+    folder: Path
+    browser: Any
+    people: dict[str, Person] = field(default_factory=dict)
+
+    def newcomer(self, name: str, **look: Any) -> Person:
+        self.people[name] = person(self.browser, self.base, **look)
+        return self.people[name]
+
+    def operators_sign(self, application: str) -> None:
+        """First one operator, then, at another browser, the second."""
+        for name in OPERATORS:
+            one = self.people[name]
+            one.open("/")
+            one.press(f"#tasks a[href='/applications/{application}']")
+            one.page.locator("[data-bring]:not([hidden]), [data-line]:not([hidden])").first.wait_for()
+            one.bring_key(self.app.settings.data / "keys" / f"{name}.json", WORDS)
+            one.here()
+            one.press("form[action$='/enrol'] button.main")
+            one.page.wait_for_url("**/applications/*done=*enrolled")
+
+    def links(self, application: str) -> list[str]:
+        """One-time links as the operator hands them over, one for each person of the firm."""
+        one = self.people[OPERATORS[0]]
+        found = []
+        one.open(f"/applications/{application}")
+        for place in range(one.page.locator("form[action$='/link'] button").count()):
+            one.open(f"/applications/{application}")
+            one.page.locator("form[action$='/link'] button").nth(place).click()
+            found.append(one.page.locator("#link").input_value())
+        return found
+
+    def enter_firm(self, code: str, roles: list[str], people: list[str], **more: str) -> str:
+        """An operator enters a firm and its people; two sign; the people come in by their links."""
+        one, row = self.people[OPERATORS[0]], firm(code)
+        keys = [self.newcomer(who).make_key() for who in people]
+        one.open("/applications")
+        one.press("a[href='/enrol']")
+        one.page.fill("#name", row.name)
+        one.page.fill("#uscc", make_uscc(row.uscc17))
+        for role in roles:
+            one.page.check(f"input[name=role][value={role}]")
+        for place, (who, key) in enumerate(zip(people, keys, strict=True), start=1):
+            one.page.fill(f"#person-{place}", who)
+            one.page.fill(f"#contact-{place}", f"{who}@firms.example")
+            one.page.fill(f"#key-{place}", key)
+        if "limit" in more:
+            one.page.fill("#limit", more["limit"])
+            one.page.select_option("#bank", label=more["bank"])
+        one.press("form[action='/enrol'] button.main")
+        one.page.locator("p.good").first.wait_for()
+        application = one.page.url.split("/applications/")[1].split("?")[0]
+        self.operators_sign(application)
+        for who, link in zip(people, self.links(application), strict=True):
+            self.people[who].enter(link)
+        return keys[0]
+
+
+@pytest.fixture(scope="module")
+def place(browser: Any, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Place]:
+    """A server of a new installation; two operators' seats were made at the command line, before it ran."""
+    import uvicorn
+
+    from scf.web.server import create_server
+
+    folder = tmp_path_factory.mktemp("walk")
+    data, patch = folder / "data", pytest.MonkeyPatch()
+    patch.setenv("SCF_PASSPHRASE", WORDS)
+    patch.setenv("SCF_DATA", str(data))
+    with socket.socket() as probe:
+        probe.bind(("127.0.0.1", 0))
+        port = probe.getsockname()[1]
+    base = f"http://localhost:{port}"
+    patch.setenv("SCF_ORIGIN", base)
+
+    def run(*words: str) -> str:
+        done = CliRunner().invoke(command_line, list(words))
+        assert done.exit_code == 0, done.output
+        return str(done.output)
+
+    run("ledger", "init")
+    keys = dict(
+        line.split()[:2] for line in run("keys", "list").splitlines() if line.startswith(("operator", "relayer"))
+    )
+    for name in OPERATORS:
+        run("people", "firm", f"Operator {name[-1]}", "--key", keys[name], "--role", "operator")
+        run("people", "add", name, f"{name}@scf.example", "--seat", keys[name])
+    clock = VirtualClock(int(time.time()))
+    app = open_app(Settings.from_environment(data), clock)
+    server = uvicorn.Server(uvicorn.Config(create_server(app, reading_speed=1e9), port=port, log_level="error"))
+    thread = threading.Thread(target=server.run, daemon=True)
+    thread.start()
+    deadline = time.monotonic() + 20
+    while not server.started and time.monotonic() < deadline:
+        time.sleep(0.05)
+    made = Place(app, clock, base, folder, browser)
+    for name in OPERATORS:
+        link = re.search(r"http\S+/enter/\S+", run("people", "link", f"{name}@scf.example"))  # while the server runs
+        assert link
+        made.newcomer(name, language="en").enter(link.group(0))
+    yield made
+    for one in made.people.values():
+        one.page.context.close()
+    server.should_exit = True
+    thread.join(10)
+    app.close()
+    patch.undo()
+
+
+def cast(place: Place) -> None:
+    """Firms nobody invites: two operators enrol them, their people make keys in their own browsers."""
+    place.enter_firm("civic", ["bank"], ["bank-desk"])
+    place.enter_firm(CORE, ["obligor"], ["maker", "checker"], limit="10,000,000.00", bank=firm("civic").name)
+    place.enter_firm(LOTUS, ["supplier"], ["lotus"])
+    place.enter_firm(FAIRWAY, ["attestor"], ["carrier"])
+    for code in ("harbour", "farhill"):
+        place.enter_firm(code, ["financier"], [code])
+
+
+def may_check(place: Place) -> None:
+    """The maker proposes what the checker may check; the checker agrees."""
+    maker, checker = place.people["maker"], place.people["checker"]
+    maker.open("/people")
+    maker.page.fill("#limit", "5,000,000.00")
+    maker.press("form[action='/people'] button.main")
+    maker.page.wait_for_url("**/people?done=*")
+    checker.open("/")
+    checker.press("#tasks a[href='/to-approve']")
+    checker.press("button[value=approve]")
+    checker.page.wait_for_url("**/to-approve?done=*")
+
+
+def issue(place: Place, tag: str, gross: int) -> None:
+    """Order, goods and invoice come in; two people of the core enterprise confirm that it is owed."""
+    maker, checker, day = place.people["maker"], place.people["checker"], today(place.clock)
+    number = f"PO-WALK-{tag}"
+    maker.upload(order(number, CORE, LOTUS, "Parts", net_of(gross), 1, day - timedelta(days=5)), place.folder)
+    at = place.clock.now() - 86_400
+    goods = logistics_event(number, "receiving", at, quantity=1, goods="parts", despatch=f"DN-{tag}")
+    place.people["carrier"].upload(goods, place.folder)
+    paper = invoice(
+        f"INV-WALK-{tag}", LOTUS, CORE, number, "Parts", gross, day - timedelta(days=1), day + timedelta(days=55)
+    )
+    place.people["lotus"].upload(paper, place.folder)
+    maker.open("/")
+    maker.press("#tasks a[href='/to-accept']")
+    maker.page.locator("input[name=pick]").first.check()
+    maker.press("form:not([enctype]) .actions button")
+    maker.tick_all()
+    maker.press("form[action='/to-accept/propose'] button.main")
+    maker.here()
+    maker.press("form[action='/to-accept/propose'] button.main")
+    maker.page.wait_for_url("**/to-approve?done=*")
+    checker.open("/")
+    checker.press("#tasks a[href='/to-approve']")
+    checker.tick_all()
+    checker.press("button[value=approve]")
+    checker.here()
+    checker.press("form[action='/to-approve'] button.main")
+    checker.page.wait_for_url("**/to-approve?done=*")
+
+
+def test_from_an_empty_installation_to_money_and_maturity(place: Place) -> None:
+    assert "SCF_SMTP" not in os.environ
+    cast(place)
+    may_check(place)
+    issue(place, "1", 1_000_000_00)
