@@ -27,7 +27,6 @@ from scf.demo.cast import CORE, FAIRWAY, LOTUS, PINE, RIVER, STONE, firm
 from scf.demo.papers import invoice, logistics_event, net_of, order
 from scf.kernel.clock import VirtualClock, today
 from scf.kernel.identifiers import make_uscc
-from scf.receivables import queries
 
 pytestmark = pytest.mark.browser
 WORDS = "correct horse battery staple"
@@ -202,8 +201,97 @@ def issue(place: Place, tag: str, gross: int) -> None:
     checker.page.wait_for_url("**/to-approve?done=*")
 
 
+def accept(one: Person) -> str:
+    """Read, tick and accept what is offered, from the first page on; returns the note."""
+    one.open("/")
+    one.press("a[href^='/act/accept?note=']")
+    one.here()
+    one.tick_all()
+    one.press("form[action='/confirm'] button.main")
+    one.page.wait_for_url("**/notes/*done=accept")
+    return str(one.page.url.split("/notes/")[1].split("?")[0])
+
+
+def invite(place: Place, giver: str, code: str, note: str, amount: str) -> str:
+    """A holder brings its supplier's invoice in and invites it with a part of a note; returns the link."""
+    one, day = place.people[giver], today(place.clock)
+    due = day + timedelta(days=55)
+    seller, buyer = (code, {"lotus": LOTUS, "pine": PINE, "river": RIVER}[giver])
+    minor = int(amount.replace(",", "").replace(".", ""))
+    papers = [
+        invoice(f"INV-{code}", seller, buyer, f"PO-{code}", "Parts", minor, day - timedelta(days=1), due),
+        logistics_event(
+            f"PO-{code}", "receiving", place.clock.now() - 86_400, quantity=1, goods="parts", despatch=f"DN-{code}"
+        ),
+    ]
+    place.people["carrier"].upload(papers[1], place.folder)
+    for paper in papers:  # the carrier's own file, as it handed it over, clears the trade for whoever gets the note
+        one.upload(paper, place.folder)
+    one.open("/invitations")
+    one.press("main a.button.main")
+    one.press(f"main a[href='/invite?note={note}']")
+    one.page.fill("#amount", amount)
+    for box in one.page.locator("input[name=evidence]").all()[:2]:
+        box.check()
+    one.page.fill("#delivered_on", (day - timedelta(days=2)).isoformat())
+    one.press("main button.main")
+    one.page.locator("figure.qr svg").wait_for()
+    return str(one.page.locator("#link").input_value())
+
+
+def join(place: Place, who: str, code: str, link: str, contact: str, **look: Any) -> Person:
+    """The invited firm joins on its phone with three answers and waits for the operators, who enrol it."""
+    one = place.newcomer(who, phone=True, **look)
+    one.open(link)
+    assert len([field for field in one.page.locator("form.join input").all() if field.is_visible()]) == 3
+    one.page.fill("#j-uscc", make_uscc(firm(code).uscc17))
+    one.page.fill("#j-name", firm(code).name)
+    one.page.fill("#j-contact", contact)
+    one.press("form.join button.main")
+    one.page.locator("[data-spare]").wait_for()
+    operator = place.people[OPERATORS[0]]
+    operator.open("/applications")
+    application = operator.page.locator("ul.tasks a[href^='/applications/']", has_text=firm(code).name).first
+    place.operators_sign(str(application.get_attribute("href")).split("/")[-1])
+    return one
+
+
+def sign_pass(place: Place, giver: str) -> None:
+    """The holder signs the pass it invited for: one task on its first page."""
+    one = place.people[giver]
+    one.open("/")
+    one.press("#tasks a[href^='/invitations/']")
+    one.press("form[action$='/pass'] button")
+    one.here()
+    one.tick_all()
+    one.press("form[action='/confirm'] button.main")
+    one.page.wait_for_url("**/notes/*done=pass")
+
+
+def handed_over(place: Place, code: str) -> str:
+    """The sign-in link an operator hands to a firm that is enrolled."""
+    operator = place.people[OPERATORS[0]]
+    operator.open("/applications")
+    operator.page.locator("ul.tasks a[href^='/applications/']", has_text=firm(code).name).first.click()
+    return place.links(operator.page.url.split("/applications/")[1].split("?")[0])[0]
+
+
+def down(place: Place, giver: str, who: str, code: str, note: str, amount: str, **look: Any) -> str:
+    """One tier further: invitation, three answers, two operators, one pass, acceptance; returns the new note."""
+    link = invite(place, giver, code, note, amount)
+    one = join(place, who, code, link, f"138000{len(place.people):05}", **look)
+    sign_pass(place, giver)
+    one.enter(handed_over(place, code))
+    return accept(one)
+
+
 def test_from_an_empty_installation_to_money_and_maturity(place: Place) -> None:
     assert "SCF_SMTP" not in os.environ
     cast(place)
     may_check(place)
     issue(place, "1", 1_000_000_00)
+    first = accept(place.people["lotus"])
+    second = down(place, "lotus", "pine", PINE, first, "400,000.00", language="en")
+    third = down(place, "pine", "river", RIVER, second, "120,000.00")
+    far = down(place, "river", "stone", STONE, third, "36,000.00", language="zh-CN")
+    print(far)

@@ -218,6 +218,11 @@ class Views:
             return {"en": f"Went back to its giver on {since}.", "zh-CN": f"已于 {since} 退回给付方。"}
         if note.state == NoteState.SETTLED:
             return {"en": f"Paid on {since}.", "zh-CN": f"已于 {since} 兑付。"}
+        if row.outstanding_minor == 0:
+            return {
+                "en": f"{payer} has paid; the bank hands each holder its part.",
+                "zh-CN": f"{payer} 已付款，付款银行正向各持有人兑付。",
+            }
         if row.maturity < self.app.clock.now():
             return {"en": f"{payer} is overdue since {day}.", "zh-CN": f"{payer} 自 {day} 起逾期未付。"}
         return {

@@ -26,6 +26,11 @@ class Registry(Protocol):
         ...
 
 
+def registration_of(session: Session, note_id: str) -> str | None:
+    """The number under which the financing of a note is registered, or None."""
+    return session.exec(select(Registration.number).where(Registration.note_id == note_id)).first()
+
+
 class SimulatedRegistry:
     """Numbers are the day and a running count, twenty digits."""
 

@@ -91,6 +91,7 @@ FORMS: Mapping[str, tuple[Field, ...]] = {
     ),
     "accept_quote": (),
     "register": (),
+    "settle": (),
     "complete_financing": (Field("registration", N_("Registration number"), "text"), _BANK_REFERENCE),
     "confirm_locked": (_BANK_REFERENCE,),
     "attest": (

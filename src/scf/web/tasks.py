@@ -16,10 +16,12 @@ from scf.api.views import Json, Views, moment
 from scf.app import App
 from scf.financing.declining import declined_by
 from scf.financing.models import FinancingAsk, QuoteOffer
+from scf.financing.registry import registration_of
+from scf.parties.models import Member
 from scf.parties.service import Role
 from scf.receivables import queries
 from scf.receivables.invitations import Stage
-from scf.receivables.models import Financing, NoteState
+from scf.receivables.models import Financing, NoteState, Payment, Receivable, ReceivableState
 from scf.web.i18n import N_
 
 
@@ -53,6 +55,7 @@ def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
         *_asks(views),
         *_financings(views),
         *_openings(views),
+        *_payments(views),
         *_accounts(views),
     ]
 
@@ -145,7 +148,7 @@ def _financings(views: Views) -> Iterator[Task]:
         if row.paying_bank in mine:
             path = act_path("complete_financing", note=row.note_id)
             yield Task(N_("Pay out and confirm"), views.name(row.seller), path, amount, shown["offer_until"])
-        elif row.registration is None:
+        elif registration_of(views.session, row.note_id) is None:
             path = act_path("register", note=row.note_id)
             yield Task(N_("Register the claim"), views.name(row.seller), path, amount, shown["offer_until"])
 
@@ -174,6 +177,35 @@ def _openings(views: Views) -> Iterator[Task]:
             about = f"{one['payer']} → {one['beneficiary']}"
             path = f"/entrusted/openings/{row.id}"
             yield Task(N_("Agree to a locked account"), about, path, one["amount"], moment(row.valid_until))
+
+
+def _payments(views: Views) -> Iterator[Task]:
+    """For a paying bank: what its obligors have to pay by now, and payments that have not reached every holder."""
+    session, mine = views.session, views.caller.addresses
+    if not views.caller.has(Role.BANK):
+        return
+    due = (
+        select(Receivable)
+        .join(Member, col(Member.address) == col(Receivable.obligor))
+        .where(col(Member.paying_bank).in_(mine), Receivable.state == ReceivableState.LIVE)
+        .where(Receivable.outstanding_minor > 0, Receivable.maturity <= views.app.clock.now())
+        .order_by(col(Receivable.maturity), col(Receivable.id))
+        .limit(20)
+    )
+    for row in session.exec(due):
+        owed, until = amount_of(row.outstanding_minor, row.currency), moment(row.maturity)
+        yield Task(
+            N_("Attest the payment"), views.name(row.obligor), act_path("payment", receivable=row.id), owed, until
+        )
+    latest = select(Payment).where(col(Payment.bank).in_(mine)).order_by(col(Payment.paid_at).desc()).limit(20)
+    for number in dict.fromkeys(one.receivable_id for one in session.exec(latest) if unpaid(session, one)):
+        payer = views.name(queries.receivable(session, number).obligor)
+        yield Task(N_("Pay the holders out"), f"{payer} · {number}", act_path("settle", receivable=number))
+
+
+def unpaid(session: Session, payment: Payment) -> bool:
+    """Whether a holder still waits for its part of a payment; a frozen note waits for its order."""
+    return any(not note.frozen for note in queries.unsettled_notes(session, payment))
 
 
 def _accounts(views: Views) -> Iterator[Task]:

@@ -18,6 +18,7 @@ from scf.api.act_kinds import Ready, SignedAct
 from scf.api.messages import read_message, read_signatures
 from scf.api.views import Views
 from scf.financing.models import FinancingAsk, QuoteOffer
+from scf.financing.registry import registration_of
 from scf.kernel.identifiers import new_reference
 from scf.kernel.problems import Problem
 from scf.ledger.intents import typed_data
@@ -42,6 +43,8 @@ from scf.web.views_prove import prove_box, prove_by_form
 router = APIRouter()
 _TEMPLATES = {"pass": "pass.html"}
 """Acts whose questions have a page of their own."""
+_AND_THEN = {"payment": "settle"}
+"""What needs nobody's signature and follows at once; when it is interrupted, the bank finds it among its tasks."""
 _CONFIRM_SECONDS = SESSION_SECONDS
 """A confirmation page lasts as long as the session: nobody is hurried while reading."""
 
@@ -125,6 +128,9 @@ def _confirmed(request: Request, pages: Pages, caller: Caller, form: FormData) -
         if "read" not in kept:
             content.pop("read", None)
         return _show_confirm(request, pages, caller, content, sealed, problem, form)
+    if act.name in _AND_THEN:
+        then = acts.PLAIN[_AND_THEN[act.name]]
+        then.run(pages.app, caller, read_body(then.body, {name: reply[name] for name in then.body.model_fields}))
     return go(_target(reply, str(content["back"])), done=act.name)
 
 
@@ -238,6 +244,9 @@ def _form_page(
         account = views.account(_number(form["account"])) if form.get("account") else None
         request_for_money = session.get(FinancingAsk, str(form["ask"])) if form.get("ask") else None
         ask = shape_ask(views, request_for_money) if request_for_money else None
+        number = registration_of(session, str(form["note"]).lower()) if name == "complete_financing" else None
+    if number and not form.get("registration"):  # the financier registered it; its bank need not copy it by hand
+        form = FormData([*form.multi_items(), ("registration", number)])
     currency = (note or {}).get("amount") or (account or {}).get("amount") or {"currency": "CNY"}
     choices = {
         str(role.name).lower(): [

@@ -16,9 +16,10 @@ from scf.api.paging import after_of, cursor_of
 from scf.api.policy import NoteSight
 from scf.api.shapes import amount
 from scf.api.views import Json, Views
+from scf.financing.registry import registration_of
 from scf.kernel.money import format_money
 from scf.receivables import queries
-from scf.receivables.models import NoteState, Receivable
+from scf.receivables.models import NoteState, Receivable, ReceivableState
 from scf.web import words
 from scf.web.doors import PagesDoor, Signed
 from scf.web.i18n import translations
@@ -81,6 +82,7 @@ def receivable(request: Request, pages: PagesDoor, caller: Signed, receivable_id
         shown = views.shape_receivable(row, sights, sight)
         notes = [views.shape_note(row, item) for item in sights]
         payments = queries.payments_of(session, receivable_id) if sight > 1 else []
+        bank = views.circle(row, []).paying_bank
     for note in notes:
         note["bar"] = _note_bar(note, row)
     slices, spoken = _slices(views, sights), _words(language, row.currency)
@@ -91,6 +93,7 @@ def receivable(request: Request, pages: PagesDoor, caller: Signed, receivable_id
         row=shown,
         notes=notes,
         payments=payments,
+        may_attest=bank in caller.addresses and row.outstanding_minor > 0 and row.state == ReceivableState.LIVE,
         picture=icicle(slices, spoken),
         tree=_tree(slices, spoken),
     )
@@ -111,6 +114,7 @@ def note(request: Request, pages: PagesDoor, caller: Signed, note_id: str) -> Re
             if child.note.parent_id == item.note.id
         ]
         seller = views.name(financing.seller) if financing else None
+        registration = financing.registration or registration_of(session, note_id.lower()) if financing else None
     return pages.render(
         request,
         "note.html",
@@ -119,6 +123,7 @@ def note(request: Request, pages: PagesDoor, caller: Signed, note_id: str) -> Re
         passed=passed,
         mass=mass,
         financing=financing,
+        registration=registration,
         seller=seller,
         currency=row.currency,
     )
