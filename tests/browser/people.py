@@ -68,9 +68,11 @@ class Person:
         path = folder / paper.name
         path.write_bytes(paper.raw)
         self.open("/documents")
+        self.page.locator("main a.button.main").click()
         self.page.set_input_files("input[type=file]", path)
-        self.page.locator("form[action='/documents'] button.main").click()
-        self.page.locator("section.good").wait_for()
+        self.page.locator("main button.main").click()
+        self.page.locator("form[action$='/apply'] button.main").click()
+        self.page.locator("form[action$='/undo']").wait_for()
 
     def quiet(self) -> None:
         """Fail on console errors, policy violations and requests to other hosts."""

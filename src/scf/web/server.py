@@ -87,6 +87,7 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
     server = FastAPI(title="scf pages", docs_url=None, redoc_url=None, openapi_url=None)
     server.state.pages = Pages(app, sessions)
     server.state.reading_speed = reading_speed
+    server.state.pulse = views_live.Pulse(app)
     server.add_middleware(GZipMiddleware, minimum_size=1024)
     server.state.api = create_api(app, sessions)
     server.mount("/api/v1", server.state.api)

@@ -81,6 +81,51 @@ for (const box of document.querySelectorAll("[data-own-key]")) {
   });
 }
 
+// Where the signature covers how the text was read, the server first says what that is; with the key at hand one press
+// does both. Nothing else of what is signed may differ from what was shown.
+const sameBut = (one, other, ...free) => {
+  const plain = ({ message, ...rest }) => {
+    const kept = { ...message };
+    for (const name of free) delete kept[name];
+    return JSON.stringify([rest, kept]);
+  };
+  return plain(one) === plain(other);
+};
+const readAndSign = async (form, box) => {
+  const key = await known(box.dataset.readsFirst);
+  if (!key) return false;
+  const answer = await fetch(form.action, { method: "POST", body: new URLSearchParams(new FormData(form)) });
+  if (!answer.ok) return false;
+  const page = new DOMParser().parseFromString(await answer.text(), "text/html");
+  const next = page.querySelector("[data-own-key][data-typed]");
+  if (!next || !sameBut(JSON.parse(box.dataset.typed), JSON.parse(next.dataset.typed), "reading", "deadline")) return false;
+  next.querySelector("textarea").value = await signed(key, JSON.parse(next.dataset.typed), next.dataset.digest);
+  const ready = document.adoptNode(next.closest("form"));
+  ready.hidden = true;
+  document.body.append(ready);
+  ready.submit();
+  return true;
+};
+for (const box of document.querySelectorAll("[data-reads-first]")) {
+  if (!there) break;
+  const form = box.closest("form");
+  let [plainly, busy] = [false, false];
+  form.addEventListener("submit", (event) => {
+    const asked = form.querySelector("[data-passkey=prove]:not([hidden])"); // its own press comes first
+    if (plainly || asked || event.submitter?.name === "prove" || event.submitter?.hasAttribute("formaction")) return;
+    event.preventDefault();
+    event.stopImmediatePropagation();
+    if (busy) return;
+    busy = true;
+    const onwards = (done) => {
+      if (done) return;
+      plainly = true;
+      form.requestSubmit(event.submitter);
+    };
+    readAndSign(form, box).then(onwards, () => onwards(false));
+  }, { capture: true });
+}
+
 // A key for somebody the operators enrol: its address is what they need.
 for (const box of document.querySelectorAll("[data-new-key]")) {
   if (!there) break;
