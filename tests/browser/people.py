@@ -86,6 +86,7 @@ def person(browser: Any, base: str, *, language: str = "zh-CN", phone: bool = Fa
     context = browser.new_context(
         viewport={"width": width, "height": height}, locale=language, has_touch=phone, java_script_enabled=javascript
     )
+    context.set_default_timeout(90_000)  # a machine may be slow; what never comes still fails
     one = Person(context.new_page(), base)
     one.page.on("console", lambda message: message.type == "error" and one.complaints.append(message.text))
     one.page.on("pageerror", lambda error: one.complaints.append(str(error)))

@@ -225,7 +225,9 @@ def test_a_firm_without_a_wallet_joins_on_a_phone_and_signs_for_itself(
     assert WORDS[language][1] in one.page.locator(".prove").inner_text()
     assert not one.page.locator("form[action='/confirm'] input[type=checkbox]:not(:checked)").count()
     fits(one)
-    one.page.locator("form[action='/confirm'] button.main").click()  # the passkey, the reading and the signature over it
+    one.page.locator(
+        "form[action='/confirm'] button.main"
+    ).click()  # the passkey, the reading and the signature over it
     taps += 1
     one.page.wait_for_url("**/notes/*done=accept_quote")
     assert taps <= 4

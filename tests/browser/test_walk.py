@@ -360,6 +360,7 @@ def due(place: Place, amount: str) -> None:
 
 
 @pytest.mark.slow
+@pytest.mark.timeout(1800)
 def test_from_an_empty_installation_to_money_and_maturity(place: Place) -> None:
     assert "SCF_SMTP" not in os.environ
     cast(place)

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import re
+from html import unescape
 from typing import Any
 
 import pytest
 from sqlmodel import select
 from tests.api.conftest import As
-from tests.api.installation import LOTUS, STONE, Installation
+from tests.api.installation import LOTUS, PINE, STONE, Installation
+from tests.api.test_refusals import trade
 
 from scf.ledger.hashing import keccak
 from scf.receivables.models import Financing
@@ -119,3 +121,38 @@ def test_what_was_ticked_stays_ticked_when_something_is_missing(demo: Installati
     boxes = re.findall(r'<input type="checkbox" name="clause_(\d)"[^>]*>', answer.text)
     ticked = re.findall(r'<input type="checkbox" name="clause_(\d)"[^>]* checked>', answer.text)
     assert boxes == ["0", "1", "2"] and ticked == ["1"]
+
+
+def test_who_is_signed_out_half_way_loses_nothing(demo: Installation, act_as: As) -> None:
+    client = act_as(STONE)
+    path = f"/act/accept?note={demo.offered}"
+    sealed = re.search(r'name="sealed" value="([^"]+)"', client.get(path).text)
+    assert sealed
+    client.cookies.clear()
+    form = {"sealed": sealed.group(1), "clause_0": "yes", "clause_1": "yes", "code": "123456"}
+    kept = client.post("/confirm", data=form)
+    assert kept.status_code == 401 and "what you filled in is kept" in kept.text
+    fields = dict(re.findall(r'<input type="hidden" name="([^"]+)" value="([^"]*)">', kept.text))
+    assert fields == {name: value for name, value in form.items() if name != "code"}
+    client.post("/sign-in", data={"address": demo.at(STONE)})
+    back = client.post("/confirm", data=fields)  # one box was never ticked: nothing is signed, the two ticks stand
+    assert back.status_code == 422 and back.text.count(" checked") == 2
+    assert client.get(path).status_code == 200
+
+
+def test_another_language_half_way_shows_the_same_act_with_what_was_filled_in(demo: Installation, act_as: As) -> None:
+    client = act_as(LOTUS)
+    answers = {"note": demo.notes[LOTUS], "to": demo.at(PINE), "amount": "12.34", "order_reference": "PO-9",
+               "delivered_on": demo.story.day(4).isoformat(), "evidence": trade(demo)["evidence"][0]}  # fmt: skip
+    page = client.post("/act/pass", data=answers).text
+    assert "12.34" in page and "clause_0" in page
+    link = re.search(r'href="(/language\?to=zh-CN&amp;back=[^"]+)"', page)
+    assert link
+    other = client.get(unescape(link.group(1)))
+    assert other.status_code == 200 and '<html lang="zh-CN"' in other.text
+    assert 'value="12.34"' in other.text and 'value="PO-9"' in other.text
+    assert f'value="{demo.at(PINE)}" selected' in other.text and "clause_0" not in other.text
+    wrong = client.post("/confirm", data={"sealed": re.findall(r'name="sealed" value="([^"]+)"', page)[0]})
+    assert wrong.status_code == 422
+    link = re.search(r'href="(/language\?to=en&amp;back=[^"]+)"', wrong.text)
+    assert link and 'value="12.34"' in client.get(unescape(link.group(1))).text

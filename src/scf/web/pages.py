@@ -74,7 +74,7 @@ class Pages:
             "roles": _roles(caller),
             "demo": self.app.settings.demo,
             "path": request.url.path,
-            "here": request.url.path + (f"?{request.url.query}" if request.url.query else ""),
+            "here": here_of(request),
             "done": words.DONE.get(done),
             "today": day_of(self.app.clock.now()).isoformat(),
             "now": moment(self.app.clock.now()),
@@ -127,6 +127,14 @@ class Pages:
         return self.render(
             request, "problem.html", caller, status=problem.status, refusal=problem, came_from=back or "/"
         )
+
+
+def here_of(request: Request) -> str:
+    """Where this page can be opened again: its own address, or, for what a form was sent to, the page it came from."""
+    at = request.url if request.method == "GET" else urlsplit(request.headers.get("referer", ""))
+    if request.method != "GET" and at.netloc != request.url.netloc:
+        return "/"
+    return own_path(at.path) + (f"?{at.query}" if at.query else "")
 
 
 def go(path: str, *, done: str | None = None) -> Response:

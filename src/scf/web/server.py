@@ -50,7 +50,7 @@ from scf.web import (
     views_signing,
     views_tables,
 )
-from scf.web.pages import Pages, SignInFirst
+from scf.web.pages import Pages, SignInFirst, here_of
 
 CONTENT_SECURITY_POLICY = "; ".join(
     (
@@ -137,7 +137,9 @@ def _headers_of(scope: Scope, demo: bool) -> dict[str, str]:
 
 def _answer_errors(server: FastAPI) -> None:
     async def to_sign_in(request: Request, error: Exception) -> Response:
-        return RedirectResponse(f"/sign-in?next={quote(request.url.path)}", status_code=303)
+        if request.method == "POST":
+            return await views_sign_in.keep_typed(request)
+        return RedirectResponse(f"/sign-in?next={quote(here_of(request))}", status_code=303)
 
     async def answer(request: Request, error: Exception) -> Response:
         pages: Pages = request.app.state.pages

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from typing import Any
+from urllib.parse import urlencode
 
 from fastapi import APIRouter, Request
 from pydantic import BaseModel, ValidationError
@@ -54,8 +55,8 @@ def ask_for(request: Request, pages: PagesDoor, caller: Signed, name: str) -> Re
     """The questions of an act, or at once its text to confirm when there is nothing to ask."""
     _known(name)
     if not FORMS[name] and name in acts.SIGNED:
-        return confirm_page(request, pages, caller, name, FormData(dict(request.query_params)))
-    return _form_page(request, pages, caller, name, FormData(dict(request.query_params)), None)
+        return confirm_page(request, pages, caller, name, FormData([*request.query_params.multi_items()]))
+    return _form_page(request, pages, caller, name, FormData([*request.query_params.multi_items()]), None)
 
 
 @router.post("/act/{name}")
@@ -153,6 +154,7 @@ def confirm_page(request: Request, pages: Pages, caller: Caller, name: str, form
         "caller": caller.address,
         "key": new_reference("K"),
         "back": _back(form),
+        "again": _again(name, form),
         "summary": ready.prepared.summary,
         "kept": office.stored(ready),
         "asked": ready.prepared.digest.hex(),
@@ -219,6 +221,7 @@ def _show_confirm(
         spoken=clips_of(list(content.get("spoken") or []), str(content["language"])),
         sealed=sealed,
         back=content["back"],
+        here=content["again"],
         prove=prove_box(request, pages, caller, sent_to),
         problem=problem,
         needed=seconds_to_read(content, float(request.app.state.reading_speed)),
@@ -309,6 +312,12 @@ def _back(form: FormData) -> str:
     if form.get("receivable"):
         return f"/receivables/{form['receivable']}"
     return "/"
+
+
+def _again(name: str, form: FormData) -> str:
+    """The act's page with these answers, to come back to in another language."""
+    given = [(field, value) for field, value in form.multi_items() if isinstance(value, str) and field != "key"]
+    return f"/act/{name}?{urlencode(given)}"
 
 
 def _target(reply: Mapping[str, Any], back: str) -> str:

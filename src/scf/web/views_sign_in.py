@@ -13,11 +13,12 @@ from scf.api.language import COOKIE, known
 from scf.api.routes_records import roles_of
 from scf.kernel.problems import Problem
 from scf.web.doors import PagesDoor
-from scf.web.pages import own_path
+from scf.web.pages import Pages, own_path
 from scf.web.views_oidc import Provider
 
 router = APIRouter()
 _LANGUAGE_SECONDS = 365 * 86_400
+_NOT_KEPT = ("code", "token", "prove")
 
 
 @router.get("/sign-in")
@@ -60,6 +61,24 @@ def enter(
     method = "token" if token else "demo"
     let_in(pages.app, pages.sessions, request, response, caller.address, method=method)
     return response
+
+
+async def keep_typed(request: Request) -> Response:
+    """What was sent without a session, kept on a page: sign in in another tab, and send it again from there.
+
+    Files cannot be kept; codes and tokens are not.
+    """
+    pages: Pages = request.app.state.pages
+    typed = [(name, value) for name, value in (await request.form()).multi_items() if name not in _NOT_KEPT]
+    return pages.render(
+        request,
+        "signed_out.html",
+        None,
+        status=401,
+        typed=[(name, value) for name, value in typed if isinstance(value, str)],
+        files=any(not isinstance(value, str) and value.filename for _, value in typed),
+        action=request.url.path,
+    )
 
 
 @router.get("/language")
