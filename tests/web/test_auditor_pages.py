@@ -3,8 +3,12 @@
 from __future__ import annotations
 
 import csv
+import hashlib
 import io
 import re
+import subprocess
+import sys
+from pathlib import Path
 
 from sqlmodel import Session
 from tests.api.conftest import As
@@ -118,3 +122,29 @@ def test_holders_and_banks_are_asked_too_and_answer_what_they_see(demo: Installa
     shown = list(csv.DictReader(io.StringIO(auditor.get("/confirmations.csv").text.lstrip("\ufeff"))))
     agreed = {(row["respondent"], row["about"]): row["difference"] for row in shown if row["answer"]}
     assert all(agreed[key] == "0.00" for key in expected)
+
+
+def test_the_verifier_is_taken_away_and_proves_a_bundle_without_this_program(
+    demo: Installation, act_as: As, tmp_path: Path
+) -> None:
+    client = act_as("audit")
+    page, taken = client.get("/verify").text, client.get("/verify/program")
+    digest = hashlib.sha256(taken.content).hexdigest()
+    assert digest in page and "proves nothing against the operator" in page
+    again = subprocess.run([sys.executable, "-m", "scf.audit.program"], capture_output=True, check=True).stdout
+    assert hashlib.sha256(again).hexdigest() == digest
+    (tmp_path / "scf-verify.pyz").write_bytes(taken.content)
+    (tmp_path / "bundle.zip").write_bytes(client.get("/verify/bundle").content)
+    alone = (
+        "import runpy, sys\n"
+        "class Wall:\n"
+        "    def find_spec(self, name, path=None, target=None):\n"
+        "        if name == 'scf' or name.startswith(('scf.', 'web3', 'socket', 'ssl')):\n"
+        "            raise ImportError(name)\n"
+        "sys.meta_path.insert(0, Wall())\n"
+        "sys.argv = ['scf-verify.pyz', 'bundle.zip']\n"
+        "runpy.run_path('scf-verify.pyz', run_name='__main__')\n"
+    )
+    done = subprocess.run([sys.executable, "-c", alone], cwd=tmp_path, capture_output=True, text=True, check=False)
+    assert done.returncode == 0, done.stdout + done.stderr
+    assert "L0" in done.stdout.splitlines()[0]

@@ -14,6 +14,7 @@ from scf.entrusted.models import Attestation, Duty, EntrustedAccount, Stage
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.parties.models import Member
 from scf.receivables.models import Dossier, Financing, Note, NoteState, Receivable, ReceivableState
+from scf.store import evidence
 from scf.store.evidence import Evidence
 
 
@@ -135,6 +136,11 @@ def papers_of(session: Session, senders: Collection[str], *, limit: int = 50) ->
     """The same to choose from behind an act: what is trusted most first, since only that can clear a trade."""
     order = (col(Evidence.trust).desc(), col(Evidence.leaf_index).desc())
     return session.exec(_filed(senders).order_by(*order).limit(limit)).all()
+
+
+def best_trust(session: Session, papers: Iterable[Evidence]) -> dict[str, int]:
+    """How far each document is trusted by whoever else filed the same bytes, too: a carrier's own file stays T3."""
+    return {one.evidence_id: int(evidence.trust_of(session, one.evidence_id) or one.trust) for one in papers}
 
 
 def papers_on_file(session: Session, *, limit: int = 60) -> Sequence[Evidence]:

@@ -241,6 +241,7 @@ def _form_page(
     with pages.app.reading() as session:
         people = pages.app.parties.participants(session)
         papers = reads.papers_of(session, caller.senders)
+        trusts = reads.best_trust(session, papers)
         views = Views(pages.app, session, caller)
         note = views.note(str(form["note"])) if form.get("note") else None
         recent = reads.passed_to(session, caller.addresses) if name == "pass" else []
@@ -269,6 +270,7 @@ def _form_page(
         currency=str(form.get("currency") or currency["currency"]),
         choices=choices,
         papers=papers,
+        trusts=trusts,
         recent=recent,
         note=note,
         account=account,

@@ -44,6 +44,11 @@ def home(request: Request, pages: PagesDoor, caller: Signed) -> Response:
             context["entrusted"] = entrusted_of(views)
         if caller.has(Role.OPERATOR | Role.REGULATOR):
             context["queue"] = exceptions.open_exceptions(session, caller, limit=10)[0]
+        context["add_passkey"] = (
+            caller.person_id is not None
+            and pages.passkey_site(request) is not None
+            and not app.people.passkeys(session, caller.person_id)
+        )
     if caller.sees_all:
         context["ledger"] = status_of(app, caller)
     return pages.render(request, "home.html", caller, **context)

@@ -128,6 +128,7 @@ def _form(request: Request, pages: Pages, caller: Caller, form: FormData, proble
         note = views.note(note_id) if note_id else None
         held = [] if note else [views.note(row.id) for row in reads.held_by(session, caller.addresses, limit=50)]
         papers = reads.papers_of(session, caller.senders)
+        trusts = reads.best_trust(session, papers)
         promised = pages.app.invitations.promised(session, note["id"]) if note else 0
     free = max(0, int(note["amount"]["minor"]) - promised) if note and note["amount"] else 0
     return pages.render(
@@ -139,6 +140,7 @@ def _form(request: Request, pages: Pages, caller: Caller, form: FormData, proble
         free={**note["amount"], "minor": str(free)} if note and note["amount"] else None,
         held=held,
         papers=papers,
+        trusts=trusts,
         values=form,
         days=DAYS,
         problem=problem,

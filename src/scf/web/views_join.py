@@ -7,7 +7,7 @@ from typing import Annotated
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
-from scf.api import joining
+from scf.api import joining, messenger
 from scf.api.access import Caller, current, let_in
 from scf.api.joining import JoinBody, Joined
 from scf.kernel.problems import Problem
@@ -122,6 +122,7 @@ def _page(
         stage=str(stage),
         offer=facts,
         application=application,
+        reached=messenger.reaches(application.contact) if application else False,
         turn=app.onboarding.turn(application) if application else None,
         firm=firm,
         mine=bool(caller and row.joined_as in caller.addresses),

@@ -13,6 +13,7 @@ from starlette.responses import Response
 from scf.api import access, exceptions, reads
 from scf.api.routes_other import MOST_BYTES, audit_bundle
 from scf.api.routes_records import roles_of, status_of
+from scf.audit import program as standalone
 from scf.audit import service as audit
 from scf.kernel.problems import Problem
 from scf.parties.models import Member, Organisation
@@ -45,6 +46,13 @@ def verify(request: Request, pages: PagesDoor, caller: Signed, file: UploadFile)
         bundle.write_bytes(raw)
         report = audit.verify(bundle)
     return _verify_page(request, pages, caller, report=report, name=file.filename)
+
+
+@router.get("/verify/program")
+def verifier_file(caller: Signed) -> Response:
+    """The verifier as one file, to be run on one's own computer."""
+    headers = {"Content-Disposition": f'attachment; filename="{standalone.FILE_NAME}"'}
+    return Response(standalone.program(), media_type="application/zip", headers=headers)
 
 
 @router.get("/verify/bundle")
@@ -120,6 +128,8 @@ def _verify_page(
         report=report,
         problem=problem,
         name=name,
+        program=standalone.FILE_NAME,
+        program_sha256=standalone.program_sha256(),
         language=pages.language(request),
     )
 
