@@ -32,13 +32,12 @@ class Asset:
     name: str
 
 
+NOBLE_HASHES = ("sha3.js", "_u64.js", "utils.js", "scrypt.js", "pbkdf2.js", "hmac.js", "sha2.js", "_md.js", "LICENSE")
+
 ASSETS = (
     Asset("htmx.org", "4.0.1", "0BSD", "package/dist/htmx.min.js", "htmx-4.0.1.min.js"),
     Asset("htmx.org", "4.0.1", "0BSD", "package/LICENSE", "htmx-4.0.1.LICENSE"),
-    *(
-        Asset("@noble/hashes", "2.4.0", "MIT", f"package/{name}", f"noble-hashes-2.4.0/{name}")
-        for name in (*(f"{one}.js" for one in "sha3 _u64 utils scrypt pbkdf2 hmac sha2 _md".split()), "LICENSE")
-    ),
+    *(Asset("@noble/hashes", "2.4.0", "MIT", f"package/{name}", f"noble-hashes-2.4.0/{name}") for name in NOBLE_HASHES),
     *(
         Asset("@noble/secp256k1", "3.2.0", "MIT", f"package/{name}", f"noble-secp256k1-3.2.0/{name}")
         for name in ("index.js", "LICENSE")
