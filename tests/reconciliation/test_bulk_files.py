@@ -129,3 +129,23 @@ def test_a_join_that_somebody_stops_is_not_taken_for_one_that_outgrew_its_room(
     with pytest.raises(Problem):
         run(tmp_path, ORDERS)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_an_account_that_was_not_agreed_is_said_without_figures(tmp_path: Path) -> None:
+    orders = f"{HEAD},account\nPO-1,Mill,10.00,2026-01-02,CN01\n"
+    run(tmp_path, f"{HEAD},account\nPO-1,Mill,10.00,2026-02-02,XX66\n", orders=orders)
+    query = f"SELECT reason, sentence_en FROM '{tmp_path}/out/exceptions.parquet'"
+    said = "PO-1: money goes, or is asked, to another account than was agreed."
+    assert duckdb.execute(query).fetchall() == [("WRONG_PAYEE_ACCOUNT", said)]
+    page = (tmp_path / "out" / "summary.html").read_text(encoding="utf-8")
+    assert "1 exceptions" in page and "1 个异常" in page and "付款或请款的账户与约定的不一致" in page
+
+
+def test_an_interrupt_of_the_engine_is_an_interrupt_of_the_run(tmp_path: Path, monkeypatch: Any) -> None:
+    def stop(self: Any) -> None:
+        raise RuntimeError("Query interrupted")
+
+    monkeypatch.setattr(bulk_duckdb.DuckRun, "settle", stop)
+    with pytest.raises(KeyboardInterrupt):
+        run(tmp_path, ORDERS)
+    assert not list((tmp_path / "out").iterdir())

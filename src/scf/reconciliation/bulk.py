@@ -80,6 +80,8 @@ def reconcile_files(
         bulk_output.clean(out)
         if isinstance(error, duckdb.OutOfMemoryException) or isinstance(error.__cause__, duckdb.OutOfMemoryException):
             raise Problem("bulk_memory_short", limit=memory_limit) from error
+        if type(error) is RuntimeError and "interrupt" in str(error).lower():  # so DuckDB says Ctrl-C
+            raise KeyboardInterrupt from error
         if isinstance(error, duckdb.Error):
             raise Problem("bulk_input_unreadable", table="input", reason=str(error).splitlines()[0][:200]) from error
         raise

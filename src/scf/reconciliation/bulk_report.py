@@ -11,7 +11,7 @@ import duckdb
 _STYLE = (
     "body{font:16px/1.5 system-ui,sans-serif;max-width:56rem;margin:2rem auto;padding:0 1rem;color:#1c2430}"
     "table{border-collapse:collapse;width:100%}"
-    "td,th{padding:.3rem .5rem;border-bottom:1px solid #d9dee5;text-align:left}"
+    "td,th{padding:.3rem .5rem;border-bottom:1px solid #d9dee5;text-align:left;overflow-wrap:anywhere}"
     "td.n{text-align:right;font-variant-numeric:tabular-nums}svg{width:100%;height:auto}h1{font-size:1.5rem}"
     "h2{font-size:1.15rem;margin-top:2rem}small{color:#5a6675}"
 )
@@ -33,12 +33,18 @@ def write_page(out: Path, summary: dict[str, Any], *, samples: int = 40) -> None
         f"{cases['exceptions']:,} exceptions, {cases['expected']:,} not due yet. "
         f"Rule {escape(summary['rule'])} version {summary['rule_version']}, "
         f"{summary['seconds']} s on {escape(summary['engine'])}.</p>"
+        f"<p lang=zh-CN>共 {sum(cases.values()):,} 个订单编号：{cases['matches']:,} 个相符，"
+        f"{cases['exceptions']:,} 个异常，"
+        f"{cases['expected']:,} 个未到期。规则 {escape(summary['rule'])} 第 {summary['rule_version']} 版，"
+        f"用时 {summary['seconds']} 秒（{escape(summary['engine'])}）。</p>"
         f"{_bars([(name, count, _COLOURS[name]) for name, count in cases.items()])}"
         f"<h2>What does not agree · 异常类别</h2>"
         f"{_bars([(name, count, _COLOURS['exceptions']) for name, count in _most(summary['exceptions'])])}"
-        f"<h2>What went in · 输入</h2><table><tr><th>table<th>file<th>rows<th>amount (minor units)</tr>{inputs}</table>"
+        f"<h2>What went in · 输入</h2><table><tr><th>table · 表<th>file · 文件<th>rows · 行数"
+        f"<th>amount (minor units) · 金额（最小货币单位）</tr>{inputs}</table>"
         "<p><small>Every row and every minor unit of the input is found again in exactly one of the output files; the "
-        "run stops otherwise.</small></p>"
+        "run stops otherwise.<br><span lang=zh-CN>输入的每一行、每一分钱都恰好出现在一个输出文件中，否则运行中止。"
+        "</span></small></p>"
         f"<h2>Examples · 示例</h2><table>{_examples(out, samples)}</table></html>"
     )
     (out / "summary.html").write_text(page, encoding="utf-8")
