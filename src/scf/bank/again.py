@@ -75,7 +75,12 @@ def failed_payments(session: Session) -> Sequence[BankInstruction]:
     """Payments the bank refused or brought back that no later attempt replaces, oldest change first."""
     query = select(BankInstruction).where(col(BankInstruction.state).in_(FAILED))
     rows = session.exec(query.order_by(col(BankInstruction.changed_at), col(BankInstruction.end_to_end_id))).all()
-    return [row for row in rows if session.get(BankInstruction, _next(row.end_to_end_id)) is None]
+    return [row for row in rows if not is_replaced(session, row.end_to_end_id)]
+
+
+def is_replaced(session: Session, end_to_end_id: str) -> bool:
+    """Whether a later attempt stands in the place of this one."""
+    return session.get(BankInstruction, _next(end_to_end_id)) is not None
 
 
 def word_on(session: Session, row: BankInstruction) -> str | None:

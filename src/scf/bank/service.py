@@ -44,6 +44,7 @@ __all__ = [
     "import_statement",
     "import_status",
     "instruct_payment",
+    "is_replaced",
     "line_of",
     "lines",
     "lock_account",
@@ -66,6 +67,7 @@ ask_again = orders.ask_again
 attempt_name = again.attempt_name
 failed_payments = again.failed_payments
 pay_again = again.pay_again
+is_replaced = again.is_replaced
 word_on = again.word_on
 FAILED = again.FAILED
 account = mirrors.account

@@ -155,12 +155,11 @@ def account_of(session: Session, parties: Parties, address: str, currency: str) 
 
 def resolved(session: Session, rows: Sequence[CollectedLine]) -> set[int]:
     """Numbers of lines that ask for nobody any more: sent back, or a payout that was made anew."""
-    failed = {one.end_to_end_id for one in bank.failed_payments(session)}
     found = set()
     for row in rows:
         if row.finding == Finding.PAYOUT_BACK:
             line = session.get(BankLine, row.line_id)
-            if line is not None and line.matched not in failed:
+            if line is not None and line.matched is not None and bank.is_replaced(session, line.matched):
                 found.add(row.line_id)
         elif is_given_back(session, row.line_id):
             found.add(row.line_id)
