@@ -79,3 +79,7 @@ def test_a_payment_to_a_holder_that_comes_back_is_no_payment_of_an_obligor(scene
     assert scene.row(number).outstanding_minor == FACE
     with scene.app.reading() as session:
         assert [one.line_id for one in scene.app.maturity.exceptions(session)] == [line.line_id], "a person sees it"
+    with scene.app.desk.session() as session:
+        bank.payment(session, "OUT1").state = bank.InstructionState.RETURNED
+        bank.pay_again(session, "OUT1", execute_on=date(2026, 3, 3), now=scene.at.clock.now())
+        assert scene.app.maturity.exceptions(session) == [], "it was made anew"
