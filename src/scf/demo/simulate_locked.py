@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING
 from sqlmodel import select
 
 from scf.bank.simulator import account_number_of
+from scf.demo.papers import logistics_event
 from scf.demo.simulate_cast import CURRENCY, Actor
 from scf.desk.service import Prepared
 from scf.entrusted import queries
@@ -220,8 +221,11 @@ class LockedMoney:
     def _sign_release(self, account: Locked, task: Task) -> list[tuple[str, Call]]:
         year, acts = self._year, []
         tag = f"{account.id}:{task.stage}:{task.up_to_minor}"
-        for who in year.cast.attestors:
-            paper = year.keep({"account": tag, "seen by": who.name}, "delivery record")
+        for who, step in zip(year.cast.attestors, ("receiving", "inspecting"), strict=True):
+            event = logistics_event(
+                f"PO-{tag}", step, year.clock.now(), quantity=1, goods="steel", despatch=f"DN-{tag}"
+            )
+            paper = year.keep_paper(event.raw, "logistics event")
             prepared = year.app.entrusted.prepare_attest(account.id, task.stage, who.address, task.up_to_minor, paper)
             acts.append((f"year:attest:{tag}:{who.name}", self._call(prepared, who)))
         for who in year.cast.approvers:

@@ -318,6 +318,11 @@ class Year:
         with self.app.desk.session() as session:
             return self._keep(session, canonical_json(text), kind)
 
+    def keep_paper(self, raw: bytes, kind: str) -> str:
+        """File the bytes of a third party's paper; returns its evidence id."""
+        with self.app.desk.session() as session:
+            return self._keep(session, raw, kind)
+
     def _keep(self, session: Session, raw: bytes, kind: str) -> str:
         return evidence.record(
             session, raw, kind=kind, source="year", sender="year", trust=Trust.T3, received_at=self.clock.now()

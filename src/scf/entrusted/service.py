@@ -18,7 +18,8 @@ from scf.desk.service import Desk, Done, Prepared
 from scf.entrusted import opening, queries
 from scf.entrusted.acts import ACTS
 from scf.entrusted.agreement import ask, require
-from scf.entrusted.models import PayeeAccount, StageRule, StatedWords
+from scf.entrusted.kinds import kinds_of
+from scf.entrusted.models import PayeeAccount, Stage, StageRule, StatedWords
 from scf.entrusted.ruling import EntrustedRules
 from scf.entrusted.shapes import OpenRequest, StagePlan, StageView
 from scf.entrusted.stating import state_words, text_hash
@@ -50,6 +51,7 @@ class EntrustedAccounts:
         self._parties = parties
         self.rules = EntrustedRules(decisions, parties, desk.clock, calendar=calendar)
         self.holds_back: Callable[[Session, int], None] | None = None
+        self._kinds: dict[str, frozenset[str]] = {}  # of evidence, which never changes
 
     # Prepare ---------------------------------------------------------------------------------------------------------
 
@@ -264,7 +266,12 @@ class EntrustedAccounts:
         read = self._desk.contracts.entrusted.read
         releasable = int(read(self._desk.ledger, "releasable", account_id, number))
         refundable = int(read(self._desk.ledger, "refundable", account_id, number))
-        attested = tuple(row.attestor for row in queries.attestations(session, account_id, number))
+        vouched = queries.attestations(session, account_id, number)
+        attested = tuple(row.attestor for row in vouched)
+        wanting = self._wanting(session, stage, [row.evidence.removeprefix("0x") for row in vouched])
+        if wanting:  # only what both sides or the operators decided goes out without it
+            granted, _ = read(self._desk.ledger, "grantedOf", account_id, number)
+            releasable = min(releasable, int(granted))
         approved = tuple(row.approver for row in queries.approvals(session, account_id, number))
         return StageView(
             account_id=account_id,
@@ -278,7 +285,7 @@ class EntrustedAccounts:
             refundable_minor=refundable,
             attested_by=attested,
             approved_by=approved,
-            missing=missing_words(session, self._parties, attested, approved),
+            missing=missing_words(session, self._parties, attested, approved, wanting),
         )
 
     def payment_order(self, session: Session, account_id: int, number: int) -> tuple[int, str, PayeeAccount]:
@@ -370,6 +377,17 @@ class EntrustedAccounts:
             f"order {payment_id}, statement line {bank_reference}.",
             zh=f"您确认第 {number + 1} 阶段 {amount} {done[1]}：指令 {payment_id}，流水 {bank_reference}。",
         )
+
+    def _wanting(self, session: Session, stage: Stage, vouched: Sequence[str]) -> list[str]:
+        """Kinds of evidence a stage asks for that nothing vouched for shows."""
+        rule = session.get(StageRule, stage.rule)
+        asked = [need for need in (rule.needs if rule else "").split(",") if need]
+        shown: set[str] = set()
+        for evidence_id in vouched if asked else ():
+            if evidence_id not in self._kinds:
+                self._kinds[evidence_id] = kinds_of(evidence_log.raw_bytes(session, evidence_id))
+            shown |= self._kinds[evidence_id]
+        return [need for need in asked if need not in shown]
 
     def _unused(self, session: Session, account_id: int, base: str) -> str:
         """The name of a payment the bank did not refuse and the ledger does not know; one that came back is known."""

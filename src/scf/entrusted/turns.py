@@ -7,6 +7,7 @@ from collections.abc import Callable, Sequence
 from sqlmodel import Session
 
 from scf.entrusted import queries
+from scf.entrusted.opening import NEEDS
 from scf.entrusted.shapes import StageView
 from scf.kernel.dates import day_of
 from scf.kernel.money import format_money
@@ -56,9 +57,12 @@ def turn_words(session: Session, parties: Parties, account_id: int, view: Callab
 
 
 def missing_words(
-    session: Session, parties: Parties, attested: Sequence[str], approved: Sequence[str]
+    session: Session, parties: Parties, attested: Sequence[str], approved: Sequence[str], wanting: Sequence[str] = ()
 ) -> dict[str, str]:
-    """What a release still needs: evidence of two organisations, approval of two people; empty when nothing."""
+    """What a release still needs: evidence of each kind asked for and of two organisations, approval of two people.
+
+    Empty when nothing.
+    """
     organisations = {
         organisation.id
         for organisation in (parties.organisation_of(session, who) for who in attested)
@@ -69,6 +73,9 @@ def missing_words(
     if evidence > 0:
         english.append(f"evidence of {evidence} more organisation(s)")
         chinese.append(f"还需 {evidence} 家机构的证据")
+    for need in wanting if attested else ():
+        english.append(f"evidence of {NEEDS[need]['en'] if need in NEEDS else need}")
+        chinese.append(f"还需{NEEDS[need]['zh-CN'] if need in NEEDS else need}证据")
     if people > 0:
         english.append(f"{people} more approval(s)")
         chinese.append(f"还需 {people} 人批准")
