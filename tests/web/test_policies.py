@@ -117,3 +117,26 @@ def test_rows_come_and_go_without_scripts(demo: Installation, act_as: As) -> Non
     more = act_as(HARBOUR).post("/policies", data=filled(demo, do="more_bands")).text
     assert 'name="days3"' in more and 'value="5.50"' in more
     assert 'name="days2"' not in act_as(HARBOUR).post("/policies", data=filled(demo, do="less_bands")).text
+
+
+@pytest.mark.parametrize(
+    ("face", "rate", "days", "fee", "discount", "net", "apr", "effective"),
+    [
+        ("1000000.00", "5.50", 60, "", "9,166.67", "990,833.33", "5.6280", "5.7620"),
+        ("1000000.00", "5.50", 60, "1000", "9,166.67", "989,833.33", "6.2482", "6.4137"),
+        ("1000000.00", "6", 180, "0", "30,000.00", "970,000.00", "6.2715", "6.3712"),
+        ("100000.00", "3.85", 181, "50", "1,935.69", "98,014.31", "4.0854", "4.1275"),
+    ],
+)
+def test_the_agreed_prices_stand_on_the_page_to_the_cent(
+    demo: Installation, act_as: As, face: str, rate: str, days: int, fee: str, discount: str, net: str, apr: str,
+    effective: str,
+) -> None:  # fmt: skip
+    """Discount, net, the yearly rate with all costs and the effective one, as a holder would read and sign them."""
+    due = next_day(demo.app.financing.funding.usual_day(), days).isoformat()
+    terms = {"days0": "200", "rate0": rate, "days1": "", "rate1": "", "from0": "", f"plus_{demo.at(CORE)}": ""}
+    form = filled(demo, do="preview", **terms, fee=fee, fee_rate="", sample_amount=face, sample_due=due)
+    page = act_as(HARBOUR).post("/policies", data=form).text.replace("\xa0", " ")
+    shown = page[page.index('id="sample"') :]
+    for said in (f"CNY {net}", f"CNY {discount}", f"{apr}%", f"{effective}%", f"{days} days"):
+        assert said in shown, (said, shown[:1500])
