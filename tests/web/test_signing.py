@@ -14,9 +14,8 @@ import pytest
 from sqlmodel import select
 from starlette.testclient import TestClient
 from tests.api.conftest import server
-from tests.api.installation import HARBOUR, PINE, STONE, Installation
+from tests.api.installation import PINE, STONE, Installation
 from tests.web.desk_data import fill
-from tests.web.test_opening import filled as opening
 from typer.testing import CliRunner
 
 from scf.api.access import issue_token
@@ -195,24 +194,3 @@ def test_two_operators_sign_an_entry_of_the_blacklist_with_their_own_keys(demo: 
     )
     done = second.post("/holds/entries", data={"act": "agree", "sealed": hidden(asked), "signatures": both})
     assert done.url.path == "/holds" and "signed by two operators" in done.text, done.text[-1500:]
-
-
-def test_two_houses_open_an_account_with_keys_the_server_never_sees(demo: Installation, person: Person) -> None:
-    """Each side takes the opening and the statement of its reading away, and brings both signatures back."""
-    lender, seller = person(HARBOUR), person(PINE)
-    keys = {who: demo_signers(demo.app, demo.at(who))[0].private for who in (HARBOUR, PINE)}
-    page = lender.post("/entrusted/open", data=opening(demo)).text
-    asked = lender.post("/entrusted/open/sign", data={"sealed": hidden(page), **BOTH, "clause_2": "yes"}).text
-    documents = taken(lender, hidden(asked))
-    assert [one["primaryType"] for one in documents] == ["Opening", "Reading"]
-    wrong = "\n".join(part.hex() for part in sign_documents(documents, keys[PINE]))
-    refused = lender.post("/entrusted/open/sign", data={"sealed": hidden(asked), "signatures": wrong})
-    assert refused.status_code >= 400 and "Download what to sign" in refused.text
-    right = "\n".join(part.hex() for part in sign_documents(documents, keys[HARBOUR]))
-    path = lender.post("/entrusted/open/sign", data={"sealed": hidden(asked), "signatures": right}).url.path
-    assert path.startswith("/entrusted/openings/0x")
-    boxes = {f"clause_{place}": "yes" for place in range(4)}
-    asked = seller.post(path, data={"sealed": hidden(seller.get(path).text), **boxes}).text
-    signatures = "\n".join(part.hex() for part in sign_documents(taken(seller, hidden(asked)), keys[PINE]))
-    done = seller.post(path, data={"sealed": hidden(asked), "signatures": signatures})
-    assert re.fullmatch(r"/entrusted/\d+", done.url.path), done.text[-1500:]
