@@ -128,7 +128,7 @@ def _terms(pages: Pages, request: Request, session: Session, caller: Caller, for
             "rates": rates,
             "sizes": sizes,
             "obligors": obligors,
-            "min_minor": parse_minor(need("least", N_("From")), code),
+            "min_minor": parse_minor(need("least", N_("From an amount of")), code),
             "max_minor": parse_minor(need("most", N_("Up to")), code),
             "fee_minor": parse_minor(str(form.get("fee") or "0"), code),
             "fee_ppm": _ppm(str(form.get("fee_rate") or "0")),
