@@ -113,7 +113,7 @@ def _row(row: Row, record: str, origin: Origin) -> list[Fact] | Problem:
 def _entries(statement: Statement, origin: Origin) -> list[tuple[str, list[Fact] | Problem]]:
     said: list[tuple[str, list[Fact] | Problem]] = []
     for entry in statement.movements:
-        facts = convert.from_statement(replace(statement, entries=(entry,)), origin, owner=statement.account)
+        facts = convert.from_statement(replace(statement, entries=(entry,)), origin, owner=None)
         name = entry.end_to_end_id or entry.bank_transaction_id or entry.reference or entry.remittance
         said.append((f"{statement.id} · {name}" if name else statement.id, facts))
     return said

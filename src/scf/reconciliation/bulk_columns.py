@@ -169,3 +169,9 @@ INTEGERS = {"TINYINT", "SMALLINT", "INTEGER", "BIGINT", "UTINYINT", "USMALLINT",
 SCALES = {"quantity": 3, "amount": 2, "payable": 2, "price": 6}
 NORMAL = "NULLIF(translate(regexp_replace(upper({k}), '[^A-Z0-9]+', '', 'g'), 'OI', '01'), '')"
 """A reference `{k}` in its normalised form, as `facts.normalise` has it."""
+
+
+def quoted(column: str) -> str:
+    """A column's name as SQL writes it."""
+    escaped = column.replace('"', '""')
+    return f'"{escaped}"'

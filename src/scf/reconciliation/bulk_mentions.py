@@ -28,20 +28,33 @@ def mentioned(connection: duckdb.DuckDBPyConnection, *, text_key: bool) -> Share
     written = f"concat_ws(' | ', CASE WHEN {own} LIKE 'no reference: %' THEN NULL ELSE {own} END, p.text)"
     connection.execute(
         f"CREATE OR REPLACE TEMP TABLE naming AS SELECT p.row_id, p.k, s.orders > 0 AS known, p.amount_minor, "
-        f"{_OPEN} AS still_open, {_DAY} AS day, {written} AS written FROM open_payments p "
+        f"{_OPEN} AS still_open, {_DAY} AS day, p.party, {written} AS written FROM open_payments p "
         "JOIN state s ON s.order_reference = p.k WHERE p.amount_minor > 0 "
         "AND (s.orders = 0 OR (p.text IS NOT NULL AND s.paid_minor > coalesce(s.owed_minor, s.ordered_minor)))"
     )
     if not _words(connection):
         return []
     documents = " UNION ALL ".join(
-        f"SELECT {NORMAL.format(k='number')} AS norm, k FROM open_{side}" for side in ("invoices", "deliveries")
+        f"SELECT {NORMAL.format(k='number')} AS norm, k, party FROM open_{side}" for side in ("invoices", "deliveries")
+    )
+    connection.execute(
+        "CREATE OR REPLACE TEMP TABLE documents AS SELECT norm, k, party FROM (SELECT n.norm, n.k, o.party FROM "
+        f"order_norms n JOIN open_orders o ON o.k = n.k UNION ALL {documents}) SEMI JOIN words USING (norm) "
+        "WHERE k IN (SELECT k FROM order_norms)"
+    )
+    # Two firms may use one number: the payee's own document goes first, and none of another known firm is meant.
+    sole = "min(k) AS k, min(party) AS party FROM documents GROUP BY {by} HAVING count(DISTINCT k) = 1"
+    meant = (
+        "SELECT w.row_id, coalesce(own.k, CASE WHEN n.party IS NULL OR one.party IS NULL OR n.party NOT IN "
+        "(SELECT party FROM open_orders WHERE party IS NOT NULL) THEN one.k END) AS k "
+        "FROM words w JOIN naming n USING (row_id) "
+        f"LEFT JOIN (SELECT norm, party AS whose, {sole.format(by='norm, party')}) own "
+        "ON own.norm = w.norm AND own.whose = n.party "
+        f"LEFT JOIN (SELECT norm, {sole.format(by='norm')}) one ON one.norm = w.norm"
     )
     found = connection.execute(
-        f"SELECT w.row_id, d.k, any_value({_OPEN}), any_value({_DAY}) FROM words w JOIN (SELECT norm, min(k) AS k "
-        f"FROM (SELECT norm, k FROM order_norms UNION ALL {documents}) SEMI JOIN words USING (norm) "
-        "WHERE k IN (SELECT k FROM order_norms) GROUP BY 1 HAVING count(DISTINCT k) = 1) d USING (norm) "
-        "JOIN state s ON s.order_reference = d.k GROUP BY 1, 2"
+        f"SELECT m.row_id, m.k, any_value({_OPEN}), any_value({_DAY}) FROM ({meant}) m "
+        "JOIN state s ON s.order_reference = m.k GROUP BY 1, 2"
     ).fetchall()
     cases: dict[int, list[tuple[int, object, int | None]]] = defaultdict(list)
     for row_id, reference, still_open, day in found:

@@ -13,7 +13,15 @@ from scf.reconciliation.portable import SIDES
 from scf.reconciliation.rule import EXPECTED_FLAG, Case, Reason, Terms, judge
 
 FILES = ("matches.parquet", "exceptions.parquet", "expected.parquet", "moves.parquet")
-METHODS = ("exact reference", "mentioned", "normalised", "slip of the pen", "sole candidate", "sole combination")
+METHODS = (
+    "exact reference",
+    "mentioned",
+    "mistyped",
+    "normalised",
+    "slip of the pen",
+    "sole candidate",
+    "sole combination",
+)
 _TALLY = ", ".join(f"sum({ROW_OF[name]}_rows), sum({ROW_OF[name]}_sum)" for name in SIDES)
 
 

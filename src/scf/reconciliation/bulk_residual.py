@@ -2,7 +2,7 @@
 
 Moves rows between cases by changing their key, each way only where the answer is unique: normalised references, then
 references with a slip of the pen between the same parties and amounts, then rows without a reference by party, amount
-and day, then one payment for several orders when exactly one combination adds up.
+and day, then what adds up in one way only among the payments and orders of a party (`combining`, as online).
 """
 
 from __future__ import annotations
@@ -11,14 +11,13 @@ from collections import defaultdict
 
 import duckdb
 
-from scf.reconciliation.bulk_columns import NORMAL
+from scf.reconciliation.bulk_columns import NORMAL, THROUGH
 from scf.reconciliation.bulk_mentions import Shares, mentioned
+from scf.reconciliation.combining import Due, Paid, combine
 from scf.reconciliation.portable import SIDES, cases_sql, rule_sql
 from scf.reconciliation.rule import Reason, Terms
-from scf.reconciliation.subset import MAX_ITEMS, unique_subset
+from scf.reconciliation.slips import slip_sql
 
-SLIPS = 2
-"""Characters lost, added or swapped with their neighbour that may part a mistyped reference from the right one."""
 _LONELY = "k LIKE 'no reference: %'"
 
 
@@ -44,9 +43,12 @@ class Residual:
         """
         self._name_orders()
         if self.text_key:
+            self._unname()
             self._normalised()
         self._judge()
         self._divide(mentioned(self.connection, text_key=self.text_key), "mentioned", 900)
+        self._misnamed()
+        self._judge_again()
         for side in SIDES[1:]:
             self._near(side)
         self._judge_again()
@@ -69,6 +71,13 @@ class Residual:
         self.connection.execute(
             f"CREATE TEMP TABLE order_norms AS SELECT {NORMAL.format(k='CAST(k AS VARCHAR)')} AS norm, k FROM "
             "(SELECT DISTINCT k FROM open_orders)"
+        )
+
+    def _unname(self) -> None:
+        """A payment whose words have no digit names nothing ("monthly settlement"), unless an order is called so."""
+        self.connection.execute(
+            "UPDATE open_payments SET k = concat('no reference: payments row ', row_id) "
+            "WHERE NOT regexp_matches(k, '[0-9]') AND k NOT IN (SELECT k FROM order_norms)"
         )
 
     def _normalised(self) -> None:
@@ -120,12 +129,6 @@ class Residual:
         worth = "coalesce(s.payable_minor, s.amount_minor)"
         window = t.payment_window_days if side == "payments" else t.delivery_window_days + t.invoice_window_days
         named = f"NOT (s.{_LONELY})" if self.text_key else "s.k >= 0"
-        pair = "(CAST(s.k AS VARCHAR), CAST(w.k AS VARCHAR))"
-        # Another digit is another number; a slip loses, adds or swaps characters (a swap is one edit, or two in place).
-        slip = (
-            f"damerau_levenshtein{pair} <= {SLIPS} AND (length(CAST(s.k AS VARCHAR)) <> length(CAST(w.k AS VARCHAR)) "
-            f"OR damerau_levenshtein{pair} < levenshtein{pair})"
-        )
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE near AS SELECT s.row_id, s.k AS k_from, w.k AS k_to, {named} AS named "
             f"FROM open_{side} s JOIN wanting w ON {'s.party = w.party AND ' if self._both_have_parties(side) else ''}"
@@ -135,8 +138,9 @@ class Residual:
             f"greatest({t.amount_fixed_minor} * 1000, {t.amount_per_mille} * w.amount_minor) "
             "AND (s.currency IS NULL OR w.currency IS NULL OR s.currency = w.currency) "
             f"AND s.day BETWEEN w.day - {t.early_days} AND w.day + {window} "
-            f"WHERE s.k NOT IN (SELECT k FROM order_norms) AND (NOT ({named}) OR ({slip}))"
+            "WHERE s.k NOT IN (SELECT k FROM order_norms)"
         )
+        self._keep_slips(side)
         sole = (
             "SELECT row_id, k_from, k_to FROM (SELECT *, count(*) OVER (PARTITION BY row_id) AS a, "
             "count(*) OVER (PARTITION BY k_to) AS b FROM near) WHERE a = 1 AND b = 1 AND {which}"
@@ -145,6 +149,54 @@ class Residual:
         if self._both_have_parties(side):
             self._apply(side, sole.format(which="NOT named"), "sole candidate", 900)
 
+    def _misnamed(self) -> None:
+        """Payments that name one order and mean another, as `misnamed` has it online."""
+        if not self._both_have_parties("payments"):
+            return
+        self._wanting("payments")
+        window = self.terms.payment_window_days
+        self.connection.execute(
+            "CREATE OR REPLACE TEMP TABLE near AS SELECT s.row_id, s.k AS k_from, w.k AS k_to, true AS named "
+            "FROM open_payments s JOIN state a ON a.order_reference = s.k AND a.orders > 0 "
+            "AND s.amount_minor <> coalesce(a.owed_minor, a.ordered_minor) "
+            "JOIN wanting w ON w.party = s.party AND w.amount_minor = s.amount_minor AND w.k <> s.k "
+            "AND (s.currency IS NULL OR w.currency IS NULL OR s.currency = w.currency) "
+            f"AND s.day BETWEEN w.day AND w.day + {window} "
+            "WHERE s.row_id NOT IN (SELECT row_id FROM moves WHERE side = 'payments' AND amount_minor IS NOT NULL)"
+        )
+        self._keep_slips("payments", by_documents=True)
+        sole = (
+            "SELECT row_id, k_from, k_to FROM (SELECT *, count(*) OVER (PARTITION BY row_id) AS a, "
+            "count(*) OVER (PARTITION BY k_to) AS b FROM near) WHERE a = 1 AND b = 1"
+        )
+        self._apply("payments", sole, "mistyped", 900)
+
+    def _keep_slips(self, side: str, *, by_documents: bool = False) -> None:
+        """Of rows that name something, keep those whose words nearly are the name of the order or of its documents.
+
+        With `by_documents` the words are the documents of the order they name, for that is all that is left of them.
+        """
+        through = THROUGH.get(side)
+
+        def names(key: str) -> str:
+            said = f"SELECT DISTINCT {key} AS k, CAST({key} AS VARCHAR) AS name FROM near"
+            if through is not None:
+                said += (
+                    f" UNION SELECT k, number FROM open_{through} "
+                    f"WHERE number IS NOT NULL AND k IN (SELECT {key} FROM near)"
+                )
+            return said
+
+        written = (
+            names("k_from")
+            if by_documents
+            else "SELECT DISTINCT k_from AS k, CAST(k_from AS VARCHAR) AS name FROM near"
+        )
+        self.connection.execute(
+            f"DELETE FROM near WHERE named AND NOT EXISTS (SELECT 1 FROM ({names('k_to')}) meant, ({written}) written "
+            f"WHERE meant.k = near.k_to AND written.k = near.k_from AND {slip_sql('written.name', 'meant.name')})"
+        )
+
     def _both_have_parties(self, side: str) -> bool:
         query = f"SELECT count(party) = count(*) FROM open_{side}"
         orders = "SELECT count(party) = count(*) FROM open_orders"
@@ -152,40 +204,39 @@ class Residual:
         return bool(row and row[0] and other and other[0])
 
     def _combinations(self) -> Shares:
-        """Payments that settle several orders of one party, when exactly one set of orders adds up to the cent.
+        """What adds up in one way only among the open orders and the unplaced money of one party and currency.
 
-        The payment may name one of the orders (which is then overpaid), an unknown one, or none.
+        A payment may name one of the orders (which is then overpaid), an unknown one, or none.
         """
         if not self._both_have_parties("payments"):
             return []
-        unpaid = self.connection.execute(
-            "SELECT c.order_reference, c.party, coalesce(c.owed_minor, c.ordered_minor) FROM state c "
+        due: dict[tuple[str, str | None], list[Due]] = defaultdict(list)
+        for reference, party, currency, amount, day in self.connection.execute(
+            "SELECT c.order_reference, c.party, c.currency, coalesce(c.owed_minor, c.ordered_minor), "
+            "coalesce(c.first_delivered_day, c.order_day) FROM state c "
             "WHERE c.orders > 0 AND c.payments = 0 AND c.deliveries + c.invoices > 0 "
             "AND coalesce(c.owed_minor, c.ordered_minor) > 0 ORDER BY 1"
-        ).fetchall()
+        ).fetchall():
+            due[party, currency].append(Due(reference, amount, day))
         over = 1 << Reason.PAYMENT_DIFFERENCE
-        payments = self.connection.execute(
-            f"SELECT p.row_id, p.k, p.party, p.amount_minor, coalesce(c.owed_minor, 0), c.orders FROM open_payments p "
-            f"JOIN state c ON c.order_reference = p.k WHERE c.payments = 1 AND c.payment_rows = 1 "
-            f"AND p.row_id NOT IN (SELECT row_id FROM moves WHERE amount_minor IS NOT NULL) "
+        paid: dict[tuple[str, str | None], list[Paid]] = defaultdict(list)
+        whole: dict[int, tuple[object, int, int]] = {}
+        for row_id, key, party, currency, amount, owed, orders, day, nameless in self.connection.execute(
+            f"SELECT p.row_id, p.k, p.party, coalesce(p.currency, c.currency), p.amount_minor, "
+            f"coalesce(c.owed_minor, 0), c.orders, p.day, {f'p.{_LONELY}' if self.text_key else 'p.k < 0'} "
+            f"FROM open_payments p JOIN state c ON c.order_reference = p.k WHERE c.payments = 1 AND c.payment_rows = 1 "
+            f"AND p.row_id NOT IN (SELECT row_id FROM moves WHERE amount_minor IS NOT NULL) AND p.amount_minor > 0 "
             f"AND (c.orders = 0 OR (c.flags // {over} % 2 = 1 AND c.paid_minor > c.owed_minor)) ORDER BY p.row_id"
-        ).fetchall()
-        open_by_party: dict[str, dict[object, int]] = defaultdict(dict)
-        for reference, party, amount in unpaid:
-            open_by_party[party][reference] = amount
-        shares: Shares = []
-        for row_id, key, party, amount, owed, orders in payments:
-            candidates = open_by_party[party]
-            if not 0 < len(candidates) <= MAX_ITEMS:
-                continue
-            names = list(candidates)
+        ).fetchall():
             rest = amount - (owed if orders else 0)
-            chosen = unique_subset([candidates[n] for n in names], rest, at_least=1 if orders else 2)
-            if chosen is None:
-                continue
-            shares += [(row_id, key, names[place], candidates.pop(names[place])) for place in chosen]
-            if orders:
-                shares.append((row_id, key, key, owed))
+            paid[party, currency].append(Paid(row_id, rest, day, nameless=bool(nameless), surplus=bool(orders)))
+            whole[row_id] = key, amount, owed if orders else 0
+        shares: Shares = []
+        for who, money in paid.items():
+            found = combine(money, due.get(who, []), window_days=self.terms.payment_window_days)
+            shares += [(one.key, whole[one.key][0], order.key, part) for one, order, part in found]
+            named = {one.key for one, _, _ in found if one.surplus}
+            shares += [(row_id, whole[row_id][0], whole[row_id][0], whole[row_id][2]) for row_id in sorted(named)]
         return shares
 
     def _divide(self, shares: Shares, method: str, confidence: int) -> None:

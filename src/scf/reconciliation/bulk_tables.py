@@ -24,14 +24,14 @@ from scf.reconciliation.bulk_columns import (
     ITEMS,
     KEY,
     NAMES,
-    NORMAL,
     SCALES,
     SOURCES,
     TEXTS,
-    THROUGH,
     TRUST,
 )
+from scf.reconciliation.bulk_columns import quoted as _quoted
 from scf.reconciliation.bulk_csv import as_utf8, decimal_text, with_decimal_comma
+from scf.reconciliation.bulk_through import lead_through
 
 BESIDE = (("number", "document"), ("text", "text"), ("source", "source"), ("trust", "trust"))
 """Columns beside the canonical ones, which only the open rows need: the document's own number, what a payer wrote, who
@@ -80,7 +80,7 @@ def prepare(
         except duckdb.Error as error:
             raise Problem("bulk_input_unreadable", table=name, reason=str(error).splitlines()[0][:160]) from error
     found = {name: _find(name, types, columns.get(name, {})) for name, (_, types, _) in sources.items()}
-    through = _through(sources, found)
+    through = lead_through(sources, found)
     text_key = bool(through) or any(
         "key" in found[name] and types[found[name]["key"]] not in INTEGERS for name, (_, types, _) in sources.items()
     )
@@ -114,43 +114,6 @@ def where_unreadable(connection: duckdb.DuckDBPyConnection, table: Table) -> str
             what = kinds.get(meaning, "a number")
             return f"data row {int(bad[0]) + 1}, column {column}: \u201c{str(bad[1])[:40]}\u201d is not {what}"
     return None
-
-
-def _through(sources: dict[str, tuple[str, dict[str, str], str]], found: dict[str, dict[str, str]]) -> list[str]:
-    """Give tables that only name another table's documents the order references of those, where that is one order.
-
-    Changes `sources` and `found`; returns the tables changed. An unknown document's name stands for itself.
-    """
-    changed = []
-    for name, other in THROUGH.items():
-        if name not in sources or "key" in found[name] or not {"key", "document"} <= found.get(other, {}).keys():
-            continue
-        source, types, row = sources[name]
-        lower = {column.lower(): column for column in types}
-        column = next((lower[c] for c in DOCS[other] if c in lower and lower[c] not in found[name].values()), None)
-        if column is None:
-            continue
-        document = f"NULLIF(trim(CAST({{}}{_quoted(column)} AS VARCHAR)), '')"
-        theirs = found[other]
-        plain = f"trim(CAST({_quoted(theirs['document'])} AS VARCHAR))"
-
-        def known(text: str, key: str, source: str) -> str:
-            return (
-                f"(SELECT {text} AS scf_document, min(CAST({key} AS VARCHAR)) AS scf_known FROM {source} "
-                f"GROUP BY 1 HAVING count(DISTINCT {key}) = 1)"
-            )
-
-        tables = [known(text, _quoted(theirs["key"]), sources[other][0]) for text in (plain, NORMAL.format(k=plain))]
-        said = document.format("s.")
-        joined = (
-            f"(SELECT s.*, s.{row} AS scf_number, coalesce(m.scf_known, n.scf_known, {said}) AS scf_key "
-            f"FROM {source} s LEFT JOIN {tables[0]} m ON m.scf_document = {said} "
-            f"LEFT JOIN {tables[1]} n ON m.scf_known IS NULL AND n.scf_document = {NORMAL.format(k=said)})"
-        )
-        sources[name] = joined, types | {"scf_key": "VARCHAR"}, "scf_number"
-        found[name]["key"] = "scf_key"
-        changed.append(name)
-    return changed
 
 
 def _table(
@@ -325,11 +288,6 @@ def _day(quoted: str, kind: str) -> str:
         )
         return f"CASE WHEN regexp_full_match({plain}, '-?[0-9]{{1,6}}') THEN {number} ELSE {days} END"
     return f"CAST(CAST({quoted} AS DATE) - DATE '1970-01-01' AS INTEGER)"
-
-
-def _quoted(column: str) -> str:
-    escaped = column.replace('"', '""')
-    return f'"{escaped}"'
 
 
 def _type(target: str) -> str:

@@ -235,9 +235,9 @@ def from_event(event: LogisticsEvent, origin: Origin) -> Fact | None:
 
 
 def from_statement(
-    statement: Statement, origin: Origin, *, owner: str, pays_suppliers: bool = True, name: Who = who
+    statement: Statement, origin: Origin, *, owner: str | None, pays_suppliers: bool = True, name: Who = who
 ) -> list[Fact]:
-    """Booked money of one account: `owner` paying out (debits) or being paid (credits).
+    """Booked money of one account: `owner` paying out (debits) or being paid (credits), where it is known who that is.
 
     On the account of someone who pays suppliers (`pays_suppliers`), a credit marked as reversal is money back. Pending
     and informational entries are no facts.
@@ -274,7 +274,7 @@ def from_instruction(
     )
 
 
-def _payment(statement: Statement, entry: Entry, origin: Origin, owner: str, pays: bool, name: Who) -> Fact:
+def _payment(statement: Statement, entry: Entry, origin: Origin, owner: str | None, pays: bool, name: Who) -> Fact:
     outgoing = entry.amount_minor < 0
     if entry.is_reversal:
         outgoing = not outgoing

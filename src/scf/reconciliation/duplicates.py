@@ -44,20 +44,6 @@ def is_twin(later: Mapping[str, Any], earlier: Mapping[str, Any]) -> bool:
     return abs(later["day"] - earlier["day"]) <= NEAR_DAYS and same_number(later["number"], earlier["number"])
 
 
-def slip_of_the_pen(one: str, two: str) -> bool:
-    """Whether one reference is the other with a character lost or added, or two neighbours swapped.
-
-    Another character in the same place is no slip: it is how the next number is written.
-    """
-    left, right = normalise(one), normalise(two)
-    if left is None or right is None or min(len(left), len(right)) < 5:
-        return False
-    if left == right or _swapped(left, right):
-        return True
-    short, long = sorted((left, right), key=len)
-    return len(long) == len(short) + 1 and any(long[:i] + long[i + 1 :] == short for i in range(len(long)))
-
-
 def _is_copy_mark(rest: str) -> bool:
     return bool(rest) and not rest.isdigit() and _COPY.fullmatch(rest) is not None
 

@@ -29,6 +29,7 @@ _WORD = re.compile(r"[A-Za-z0-9](?:[A-Za-z0-9/._#-]*[A-Za-z0-9])?")
 SHORTEST_WORD = 4
 SHORTEST_MENTION = 5
 """A word of a remittance text shorter than this, normalised, proves nothing."""
+SHORTEST_NUMBER = 6
 _NUMBERS = re.compile(r"[0-9]+")
 _PARTY_NOISE = re.compile(r"[\W_]+")
 
@@ -197,6 +198,18 @@ def normalise(reference: str) -> str | None:
 def normalise_party(name: str | None) -> str | None:
     """A party's name or identifier for comparing: case folded, without blanks and punctuation; None when empty."""
     return (_PARTY_NOISE.sub("", name).casefold() or None) if name else None
+
+
+def differ(one: str | None, other: str | None) -> bool:
+    """Whether two parties, normalised, are surely not one: two names, or two identifiers, that are not the same.
+
+    A bank writes names where an invoice writes a registration number; those two cannot be compared.
+    """
+    return bool(one and other and one != other and _is_number(one) == _is_number(other))
+
+
+def _is_number(party: str) -> bool:
+    return sum(c.isdigit() for c in party) * 2 >= len(party) and len(party) >= SHORTEST_NUMBER
 
 
 def words_of(text: str) -> tuple[str, ...]:

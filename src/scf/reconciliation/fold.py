@@ -10,6 +10,7 @@ from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 
+from scf.kernel.money import currency as currency_of
 from scf.kernel.money import round_half_up
 from scf.reconciliation.facts import Fact, FactLine, Kind, normalise, normalise_account
 from scf.reconciliation.rule import SAME_DELIVERY_DAYS, Case
@@ -77,7 +78,7 @@ def fold(parts: Sequence[Part]) -> Folded:
     ordered_quantity = order.fact.quantity_milli if order else None
     ordered_minor = order.amount_minor if order and order.fact.currency == currency else None
     delivered_quantity = goods.quantity(unit)
-    invoiced_quantity = _total_quantity(billed, unit)
+    invoiced_quantity = _total_quantity(invoices + _returned(credits, order, invoices), unit)
     delivered_minor = _delivered_value(goods, currency, delivered_quantity, ordered_quantity, ordered_minor)
     expected_accounts, account_conflicts = _accounts(order, invoices, payments, sums)
     price_conflicts, quantity_conflicts = _compare_lines(order, invoices, sums)
@@ -197,12 +198,17 @@ def _best_source(told: list[Part], sums: _Sums) -> list[Part]:
     sources: dict[str, list[Part]] = {}
     for part in told:
         sources.setdefault(part.fact.source, []).append(part)
-    ranked = sorted(sources.values(), key=lambda group: max(p.rank for p in group), reverse=True)
+    ranked = sorted(sources.values(), key=_first_told)  # of two that are trusted alike, who had the goods first
     best = next((g for g in ranked if all(p.fact.quantity_milli is not None for p in g)), ranked[0])
     for group in ranked:
         if group is not best:
             _confirm(best, group, sums)
     return best
+
+
+def _first_told(group: list[Part]) -> tuple[int, bool, int, str]:
+    trust, free, _, _ = max(p.rank for p in group)
+    return -trust, not free, max(p.fact.day for p in group), group[0].fact.source
 
 
 def _confirm(best: list[Part], others: list[Part], sums: _Sums) -> None:
@@ -293,6 +299,31 @@ def _plain_total(parts: Iterable[Part]) -> int | None:
 
 def _total_quantity(parts: list[Part], unit: str | None) -> int | None:
     return _plain_total(parts) if all(p.fact.unit in (unit, None) or unit is None for p in parts) else None
+
+
+def _returned(credits: list[Part], order: Part | None, invoices: list[Part]) -> list[Part]:
+    """Credit notes for goods that went back. One that credits a fraction of a price grants a rebate and returns none.
+
+    The standards want a quantity on every line, also on that of a rebate.
+    """
+    told = [p.fact for p in invoices + ([order] if order else [])]
+    prices = [
+        price for fact in told for price in (fact.price_micro, *(line.price_micro for line in fact.lines)) if price
+    ]
+    lowest = min(prices, default=None)
+    return [
+        p
+        for p in credits
+        if not (lowest and _each_micro(p.fact) is not None and 2 * (_each_micro(p.fact) or 0) < lowest)
+    ]
+
+
+def _each_micro(fact: Fact) -> int | None:
+    """What a credit note gives back for one piece, in millionths."""
+    if not fact.quantity_milli or fact.amount_minor is None or fact.currency is None:
+        return None
+    scale = int(10 ** (9 - currency_of(fact.currency).digits))
+    return abs(fact.amount_minor) * scale // abs(fact.quantity_milli)
 
 
 def _delivered_value(

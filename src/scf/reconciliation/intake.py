@@ -21,12 +21,12 @@ from scf.reconciliation.facts import (
     Kind,
     check,
     normalise,
-    normalise_account,
     normalise_party,
     to_json,
 )
 from scf.reconciliation.fold import Folded, Part, fold
-from scf.reconciliation.keyless import Keyless, Waiting
+from scf.reconciliation.keyless import Keyless, Waiting, waiting_of
+from scf.reconciliation.misnamed import Misnamed
 from scf.reconciliation.placing import PLACING_VERSION, Found, order_of, owned, place, wanted
 from scf.reconciliation.rule import RULE_ID, RULE_VERSION, Terms, Verdict, judge
 from scf.reconciliation.shelf import (
@@ -66,6 +66,7 @@ class Intake:
         self.terms, self.now = terms, now
         self.queue = ExceptionQueue(self.shelf, terms, now)
         self.twins = Twins(self.shelf)
+        self.misnamed = Misnamed(self.shelf)
         self.judged: dict[int, tuple[Folded, Verdict]] = {}
         self.seen: dict[int, None] = {}
         self._touched: set[int] = set()
@@ -227,6 +228,8 @@ class Intake:
         if fact_id in self._placed:
             return
         found = place(fact, self.shelf)
+        meant = self.misnamed.meant(fact, found)
+        found = meant if meant.case_ids else found
         if fact_id in self._waited and not self._move(fact_id, found):
             return
         if fact.order_reference and not found.case_ids and not found.rivals:
@@ -311,7 +314,7 @@ class Intake:
             if norm := normalise(text):
                 self.shelf.add_name(Name(norm[:80], text[:140], role, False, fact_id, None, None, None))
         if fact.kind == Kind.PAYMENT:
-            self.shelf.add(WAITING, asdict(self._as_waiting(fact_id)))
+            self.shelf.add(WAITING, asdict(waiting_of(fact_id, fact)))
 
     def _stop_waiting(self, fact_ids: set[int], *, names: bool = True) -> None:
         """These facts wait no more. Without `names` they still hear of the document they name, should it come."""
@@ -332,14 +335,21 @@ class Intake:
             return True
         if not found.case_ids:
             return False
-        end = sa.update(ALLOCATION).where(ALLOCATION.c.fact_id == fact_id, ALLOCATION.c.ended_by.is_(None))
-        self.shelf.session.execute(end.values(ended_by=fact_id))
-        cases = {row.case_id for row in old}
+        self._give_up({fact_id})
+        return True
+
+    def _give_up(self, fact_ids: set[int]) -> None:
+        """End the places these facts have, because they are placed anew."""
+        if not fact_ids:
+            return
+        live = (ALLOCATION.c.fact_id.in_(fact_ids), ALLOCATION.c.ended_by.is_(None))
+        cases = set(self.shelf.session.execute(sa.select(ALLOCATION.c.case_id).where(*live)).scalars())
+        self.shelf.session.execute(sa.update(ALLOCATION).where(*live).values(ended_by=ALLOCATION.c.fact_id))
         self.shelf.load_cases(cases)
         self._touched |= cases
-        for case_id in cases & self.shelf.parts.keys():
-            self.shelf.parts[case_id] = [p for p in self.shelf.parts[case_id] if p.fact_id != fact_id]
-        return True
+        for parts in (self.shelf.parts, self._fresh_parts):
+            for case_id in cases & parts.keys():
+                parts[case_id] = [p for p in parts[case_id] if p.fact_id not in fact_ids]
 
     # judging
 
@@ -406,40 +416,30 @@ class Intake:
         self.queue.update_facts(self._unplaced)
         self._stop_waiting(self._waited & self._placed)
         self.shelf.write(self.judged)
+        for case_id in self.judged:  # written now, so no more fresh: judged again, they must not count twice
+            self.shelf.parts.setdefault(case_id, []).extend(self._fresh_parts.pop(case_id, []))
         self.judged = {}
 
     def _settle_keyless(self, waiting: Iterable[Waiting] = ()) -> None:
         """Look at payments that wait: those of this batch, and those whose party just got something to pay."""
-        opened = [self.shelf.cases[i] for i in self.seen if self.shelf.cases[i].get("awaits_payment")]
+        judged = [self.shelf.cases[i] for i in self.seen if "awaits_payment" in self.shelf.cases[i]]
         ambiguous = {i for i, found in self._unplaced.items() if found.rivals}
         arrived = [
-            self._as_waiting(i)
+            waiting_of(i, self.shelf.facts[i])
             for i in self._unplaced
             if i not in ambiguous and self.shelf.facts[i].kind == Kind.PAYMENT
         ]
         keyless = Keyless(self.shelf, self.terms)
-        shares = [s for s in keyless.settle([*arrived, *waiting], opened) if s.fact_id not in ambiguous]
+        shares = [s for s in keyless.settle([*arrived, *waiting], judged) if s.fact_id not in ambiguous]
         if shares or keyless.suggestions:
             ids = {share.fact_id for share in shares}
             self._generation |= next_generation(self.shelf, ids)
             self.shelf.load_facts(ids)
             self.shelf.load_cases({share.case_id for share in shares})
+            self._give_up(keyless.moved)
             for share in shares:
                 self._allot(share.fact_id, share.case_id, share.method, share.confidence, share.amount_minor)
             self._stop_waiting(ids, names=False)
             self.queue.suggest(keyless.suggestions)
             self._judge_touched()
             self._write()
-
-    def _as_waiting(self, fact_id: int) -> Waiting:
-        fact = self.shelf.facts[fact_id]
-        return Waiting(
-            fact_id,
-            normalise_party(fact.seller),
-            normalise_party(fact.buyer),
-            normalise_account(fact.account),
-            fact.currency or "",
-            fact.amount_minor or 0,
-            fact.day,
-            not any(normalise(text) for role, text in wanted(fact) if role != "mention"),
-        )

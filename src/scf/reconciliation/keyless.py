@@ -1,8 +1,8 @@
 """Payments without a usable reference: by payee, currency, amount and day, and only what is mutually unique.
 
-One payment for one case when each is the other's only candidate; one payment for several cases, several payments for
-one case, or several for several, when exactly one combination adds up to the cent. Everything else is a suggestion.
-A payment that names something unknown waits some days for it before it is looked at like this.
+One payment for one case when each is the other's only candidate; otherwise what adds up in one way only (`combining`),
+also with what is left of a payment that names one case and pays more than its due. Everything else is a suggestion. A
+payment that names something unknown waits some days for it before it is looked at like this.
 """
 
 from __future__ import annotations
@@ -14,10 +14,12 @@ from typing import Any
 
 import sqlalchemy as sa
 
-from scf.reconciliation.duplicates import slip_of_the_pen
+from scf.reconciliation.combining import MAX_ITEMS, Due, Paid, combine
+from scf.reconciliation.facts import Fact, Kind, differ, from_json, normalise, normalise_account, normalise_party
+from scf.reconciliation.placing import wanted
 from scf.reconciliation.rule import Terms
-from scf.reconciliation.shelf import CASE, NAME, WAITING, Shelf, chunks
-from scf.reconciliation.subset import MAX_ITEMS, MAX_SIDE, unique_many_to_many, unique_subset
+from scf.reconciliation.shelf import ALLOCATION, CASE, FACT, NAME, WAITING, Shelf, chunks
+from scf.reconciliation.slips import slip_of_the_pen
 
 SOLE, MANY = 900, 850
 COMBINED = "sole_combination"
@@ -53,25 +55,40 @@ class Waiting:
     nameless: bool
 
 
+@dataclass(frozen=True, slots=True)
+class Surplus:
+    """A payment on a case that is overpaid (`open_minor` below zero); `whole` when all of it went there."""
+
+    fact_id: int
+    case_id: int
+    amount_minor: int
+    open_minor: int
+    day: int
+    whole: bool
+
+
 class Keyless:
     """One look at the waiting payments of a batch and at those its cases may be waiting for."""
 
     def __init__(self, shelf: Shelf, terms: Terms) -> None:
         self.shelf, self.terms = shelf, terms
         self.suggestions: dict[int, list[int]] = {}
+        self.moved: set[int] = set()
         self._used_payments: set[int] = set()
         self._used_cases: set[int] = set()
 
     def settle(self, arrived: Iterable[Waiting], awaiting: Iterable[Mapping[str, Any]]) -> list[Share]:
-        """Shares for what can be settled beyond doubt: payments just arrived, and payments for cases just opened."""
-        cases = [case for case in awaiting if case["awaits_payment"]]
+        """Shares for what can be settled beyond doubt: payments just arrived, and payments for cases just judged."""
+        judged = list(awaiting)
+        cases = [case for case in judged if case["awaits_payment"]]
         looked_at = {w.fact_id: w for w in arrived if self.ripe(w)}
         due = sa.or_(WAITING.c.nameless.is_(True), WAITING.c.day <= self.terms.as_of_day - NAMED_GRACE_DAYS)
         looked_at |= {w.fact_id: w for w in self._payments_near(cases, due)}
         payments = [looked_at[key] for key in sorted(looked_at) if looked_at[key].amount_minor > 0]
         shares = self._one_to_one(payments)
         parties = {(w.seller, w.account, w.currency) for w in payments if w.nameless}
-        parties |= {(c["seller"], c["account"], c["currency"]) for c in self._with_nameless(cases)}
+        parties |= {(c["seller"], c["account"], c["currency"]) for c in self._with_money(cases)}
+        parties |= {(c["seller"], c["account"], c["currency"]) for c in judged if overpaid(c)}
         for party in sorted(parties, key=repr)[:MAX_PARTIES]:
             shares += self._combinations(*party)
         return shares
@@ -119,31 +136,58 @@ class Keyless:
         }
 
     def _combinations(self, seller: str | None, account: str | None, currency: str) -> list[Share]:
-        """What adds up in one way only among the open cases and the nameless payments of one party."""
+        """What adds up in one way only among the open cases and the unplaced money of one party."""
         cases = self._open_cases(seller, account, currency)
         payments = self._nameless(seller, account, currency)
-        if not cases or not payments or len(cases) > MAX_ITEMS or len(payments) > MAX_ITEMS:
+        surplus = self._surplus(seller, account, currency)
+        if not cases or not (payments or surplus) or len(cases) > MAX_ITEMS or len(payments) > MAX_ITEMS:
             return []
-        opens, amounts = [c["open_minor"] for c in cases], [w.amount_minor for w in payments]
-        for payment in payments:
-            if payment.fact_id in self.suggestions:
-                continue
-            chosen = unique_subset(opens, payment.amount_minor, at_least=2)
-            if chosen is not None:
-                return self._use([(payment, cases[i], opens[i]) for i in chosen])
-        for case in cases:
-            parts = unique_subset(amounts, case["open_minor"], at_least=2)
-            if parts is not None:
-                return self._use([(payments[i], case, amounts[i]) for i in parts])
-        if len(cases) > MAX_SIDE or len(payments) > MAX_SIDE:
-            return []
-        pair = unique_many_to_many(amounts, opens)
-        return [] if pair is None else self._use(_spread([payments[i] for i in pair[0]], [cases[i] for i in pair[1]]))
+        buyers = {w.buyer for w in payments if w.buyer}
+        cases = [c for c in cases if not any(differ(buyer, c["buyer"]) for buyer in buyers)]
+        paid = [Paid(w, w.amount_minor, w.day) for w in payments if w.fact_id not in self.suggestions]
+        paid += [Paid(rest, -rest.open_minor, rest.day, surplus=True) for rest in surplus]
+        due = [Due(c, c["open_minor"], c["goods_day"]) for c in cases]
+        shares: list[Share] = []
+        for money, order, part in combine(paid, due, window_days=self.terms.payment_window_days):
+            fact_id = money.key.fact_id
+            self._used_payments.add(fact_id)
+            self._used_cases.add(order.key["id"])
+            if money.surplus and fact_id not in self.moved:
+                self.moved.add(fact_id)
+                own = money.key.amount_minor - money.amount_minor
+                shares.append(Share(fact_id, money.key.case_id, own, COMBINED, MANY))
+            shares.append(Share(fact_id, order.key["id"], part, COMBINED, MANY))
+        return shares
 
-    def _use(self, chosen: list[tuple[Waiting, Mapping[str, Any], int]]) -> list[Share]:
-        self._used_payments.update(payment.fact_id for payment, _, _ in chosen)
-        self._used_cases.update(case["id"] for _, case, _ in chosen)
-        return [Share(payment.fact_id, case["id"], part, COMBINED, MANY) for payment, case, part in chosen]
+    def _surplus(self, seller: str | None, account: str | None, currency: str) -> list[Surplus]:
+        """Payments that alone pay the case they name, and more than is due there."""
+        query = (
+            sa.select(CASE.c.id, CASE.c.open_minor, ALLOCATION.c.fact_id, ALLOCATION.c.amount_minor, FACT.c.content)
+            .join_from(CASE, ALLOCATION, ALLOCATION.c.case_id == CASE.c.id)
+            .join(FACT, FACT.c.id == ALLOCATION.c.fact_id)
+            .where(
+                party_is(CASE, seller, account),
+                CASE.c.currency == currency,
+                sa.text("recon_case.open_minor < 0"),
+                ALLOCATION.c.ended_by.is_(None),
+                FACT.c.kind == Kind.PAYMENT.value,
+            )
+            .order_by(CASE.c.id)
+            .limit(MAX_ITEMS + 1)
+        )
+        found: dict[int, list[Surplus]] = defaultdict(list)
+        for case_id, left, fact_id, amount, content in self.shelf.session.execute(query):
+            fact = self.shelf.facts.get(fact_id) or from_json(content)
+            if amount is not None and left is not None:
+                found[case_id].append(Surplus(fact_id, case_id, amount, left, fact.day, amount == fact.amount_minor))
+        return [
+            parts[0]
+            for parts in found.values()
+            if len(parts) == 1
+            and parts[0].whole
+            and -parts[0].open_minor < parts[0].amount_minor
+            and parts[0].fact_id not in self._used_payments
+        ]
 
     def _allowed(self, amount: int) -> int:
         """Largest difference, in minor units, that the rule allows around `amount`."""
@@ -155,7 +199,7 @@ class Keyless:
         )
         if not same_party or payment.currency != case["currency"]:
             return False
-        if payment.buyer and case["buyer"] and payment.buyer != case["buyer"]:
+        if differ(payment.buyer, case["buyer"]):
             return False
         if abs(payment.amount_minor - case["open_minor"]) > self._allowed(case["open_minor"]):
             return False
@@ -196,14 +240,17 @@ class Keyless:
         slack = self._allowed(base)
         return around - slack, around + slack
 
-    def _with_nameless(self, cases: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
-        """Cases of parties that have nameless payments waiting."""
+    def _with_money(self, cases: list[Mapping[str, Any]]) -> list[Mapping[str, Any]]:
+        """Cases of parties that have money to be placed: nameless payments, or more than was due on another case."""
         have: set[tuple[str, str]] = set()
         for column in ("seller", "account"):
             values = {case[column] for case in cases if case[column]}
             for chunk in chunks(sorted(values)):
-                query = sa.select(WAITING.c[column]).where(WAITING.c[column].in_(chunk), WAITING.c.nameless.is_(True))
-                have |= {(column, row[0]) for row in self.shelf.session.execute(query.distinct())}
+                for query in (
+                    sa.select(WAITING.c[column]).where(WAITING.c[column].in_(chunk), WAITING.c.nameless.is_(True)),
+                    sa.select(CASE.c[column]).where(CASE.c[column].in_(chunk), sa.text("recon_case.open_minor < 0")),
+                ):
+                    have |= {(column, row[0]) for row in self.shelf.session.execute(query.distinct())}
         return [c for c in cases if ("seller", c["seller"]) in have or ("account", c["account"]) in have]
 
     def _open_cases(self, seller: str | None, account: str | None, currency: str) -> list[Mapping[str, Any]]:
@@ -248,16 +295,20 @@ def as_waiting(row: Mapping[str, Any]) -> Waiting:
     return Waiting(**{name: row[name] for name in Waiting.__dataclass_fields__})
 
 
-def _spread(payments: list[Waiting], cases: list[Mapping[str, Any]]) -> list[tuple[Waiting, Mapping[str, Any], int]]:
-    """Divide payments over cases of the same total, in order."""
-    parts, need = [], [[case, case["open_minor"]] for case in cases]
-    for payment in payments:
-        left = payment.amount_minor
-        while left:
-            part = min(left, need[0][1])
-            parts.append((payment, need[0][0], part))
-            left -= part
-            need[0][1] -= part
-            if need[0][1] == 0 and len(need) > 1:
-                need.pop(0)
-    return parts
+def overpaid(case: Mapping[str, Any]) -> bool:
+    """Whether more was paid on a case than was due."""
+    return case.get("open_minor") is not None and case["open_minor"] < 0
+
+
+def waiting_of(fact_id: int, fact: Fact) -> Waiting:
+    """A payment that belongs nowhere yet."""
+    return Waiting(
+        fact_id,
+        normalise_party(fact.seller),
+        normalise_party(fact.buyer),
+        normalise_account(fact.account),
+        fact.currency or "",
+        fact.amount_minor or 0,
+        fact.day,
+        not any(normalise(text) for role, text in wanted(fact) if role != "mention"),
+    )

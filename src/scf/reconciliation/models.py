@@ -20,6 +20,9 @@ _AWAITING: dict[str, Any] = {
 }
 """Only cases that still wait for money are looked for by party and amount; paid ones leave the index."""
 
+_OVERPAID: dict[str, Any] = {"sqlite_where": text("open_minor < 0"), "postgresql_where": text("open_minor < 0")}
+"""What was paid beyond the due of one case may be meant for another of its party."""
+
 
 @append_only
 class FactRow(SQLModel, table=True):
@@ -83,6 +86,8 @@ class CaseRow(SQLModel, table=True):
     __table_args__ = (
         Index("recon_case_awaiting", "seller", "currency", "open_minor", **_AWAITING),
         Index("recon_case_account", "account", "currency", "open_minor", **_AWAITING),
+        Index("recon_case_overpaid", "seller", "currency", **_OVERPAID),
+        Index("recon_case_overpaid_account", "account", "currency", **_OVERPAID),
         Index("recon_case_norm", "norm"),
         Index("recon_case_review", "review_day"),
     )

@@ -9,7 +9,14 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass
 
-from scf.reconciliation.facts import SHORTEST_MENTION, Fact, Kind, normalise, normalise_party
+from scf.reconciliation.facts import (
+    SHORTEST_MENTION,
+    Fact,
+    Kind,
+    normalise,
+    normalise_account,
+    normalise_party,
+)
 from scf.reconciliation.shelf import Name, Shelf
 
 PLACING_VERSION = 1
@@ -121,7 +128,7 @@ def _one(fact: Fact, role: str, text: str, shelf: Shelf) -> Found:
         roles = ("structured", "invoice")
     if role == "invoice":
         roles = ("invoice", "structured", "order")
-    names = _agreeing(fact, [n for r in roles for n in shelf.names.get((r, norm), ()) if n.case_id is not None])
+    names = _agreeing(shelf, fact, [n for r in roles for n in shelf.names.get((r, norm), ()) if n.case_id is not None])
     exact = {n.case_id for n in names if n.raw == text and n.case_id is not None}
     if len(exact) == 1:
         return Found((exact.pop(),), role, MENTIONED if role == "mention" else EXACT)
@@ -134,14 +141,29 @@ def _one(fact: Fact, role: str, text: str, shelf: Shelf) -> Found:
     return Found((), role, 0, tuple(sorted(i for i in alike if i is not None)))
 
 
-def _agreeing(fact: Fact, names: list[Name]) -> list[Name]:
+def _payee(fact: Fact, names: list[Name], shelf: Shelf) -> list[Name]:
+    """Where several firms use one number, those of the firm, or of the account, that is paid; else of that amount."""
+    if len({name.case_id for name in names}) < 2:
+        return names
+    seller, account = normalise_party(fact.seller), normalise_account(fact.account)
+    own = [
+        name
+        for name in names
+        if (seller and name.seller == seller) or (account and shelf.cases[name.case_id or 0].get("account") == account)
+    ]
+    return own or [n for n in names if shelf.cases[n.case_id or 0].get("open_minor") == fact.amount_minor] or names
+
+
+def _agreeing(shelf: Shelf, fact: Fact, names: list[Name]) -> list[Name]:
     """The names whose parties agree best with the fact's.
 
     Parties are written differently from document to document, so a difference counts against a name only when nothing
     speaks for it; two orders, though, are never one when a party differs. A bank line's own words are no proof.
     """
-    if fact.kind == Kind.PAYMENT or not names:
+    if not names:
         return names
+    if fact.kind == Kind.PAYMENT:
+        return _payee(fact, names, shelf)
     buyer, seller = normalise_party(fact.buyer), normalise_party(fact.seller)
     scored: list[tuple[int, Name]] = []
     for name in names:

@@ -9,7 +9,8 @@ LEFT JOIN (
     CASE WHEN min(w.quantity) <> max(w.quantity) OR ({by_amount} = 1 AND min(w.amount) <> max(w.amount))
            OR ({by_day} = 1 AND max(w.last_day) - min(w.last_day) > {same_days}) THEN 1 ELSE 0 END AS differs
   FROM (
-    SELECT s.*, row_number() OVER (PARTITION BY s.k, s.doc_number ORDER BY s.best_trust DESC, s.source) AS place
+    SELECT s.*, row_number() OVER (PARTITION BY s.k, s.doc_number ORDER BY s.best_trust DESC,
+      CASE WHEN {by_day} = 1 THEN s.last_day ELSE 0 END, s.source) AS place
     FROM (
       SELECT q.k, coalesce(q.number, '') AS doc_number, q.source, coalesce(max(q.trust), 0) AS best_trust,
         sum(q.quantity_milli) AS quantity, sum(q.amount_minor) AS amount, max(q.day) AS last_day
