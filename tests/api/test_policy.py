@@ -258,6 +258,7 @@ def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
         for operation in MATRIX
     }
     elsewhere = {"evidence/{evidence_id}", "evidence/{evidence_id}/raw"}  # tests/api/test_documents.py
+    elsewhere |= {"exceptions/{exception_id}"}  # tests/api/test_exceptions.py
     elsewhere |= {"approvals/{approval_id}"}  # tests/api/test_money.py
     known = {one.replace("{financed}/waterfall", "{note_id}/waterfall") for one in known}
     assert reading == (known - {"notes/{offered}", "notes/{financed}"}) | elsewhere

@@ -32,6 +32,13 @@ def test_an_exception_is_listed_shown_and_decided_once(tmp_path: Path, monkeypat
 
     assert "PRICE_DIFFERENCE" in say("list") and str(number) in say("list", "--order", "PO-1")
     assert "PO-1" in say("show", str(number)) and "open" in say("show", str(number))
+    assert f"Exception {number}: Lin Fang decides by 2030-01-31" in say(
+        "assign", str(number), "--owner", "Lin Fang", "--until", "2030-01-31"
+    )
+    assert "Lin Fang" in say("list", "--owner", "Lin Fang") and str(number) not in say("list", "--overdue").split()
+    first = say("list", "--limit", "1")
+    place = first.rsplit("--after ", 1)[1].strip()
+    assert first.splitlines()[1] not in say("list", "--limit", "1", "--after", place)
     decision = ("decide", str(number), "--decision", "accept", "--reason", "agreed surcharge", "--by", "Lin Fang")
     assert "accept" in say(*decision)
     assert "agreed surcharge" in say("show", str(number))

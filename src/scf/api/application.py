@@ -8,6 +8,7 @@ from starlette.responses import RedirectResponse
 from scf.api import (
     problems,
     routes_acts,
+    routes_exceptions,
     routes_holds,
     routes_imports,
     routes_joining,
@@ -73,6 +74,7 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
         routes_openings,
         routes_quotes,
         routes_imports,
+        routes_exceptions,
         routes_other,
     ):
         api.include_router(module.router)

@@ -1,4 +1,4 @@
-"""Routes of documents, exceptions, the audit bundle, API tokens and the demo session."""
+"""Routes of documents, the audit bundle, API tokens and the demo session."""
 
 from __future__ import annotations
 
@@ -10,11 +10,10 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request, Response, UploadFile
 from pydantic import Field
 
-from scf.api import access, exceptions, proving
+from scf.api import access, proving
 from scf.api.access import Caller
 from scf.api.doors import Fresh, Key, Scf, SessionsDoor, Who
 from scf.api.language import language_of
-from scf.api.paging import DEFAULT_LIMIT, Cursor, Limit
 from scf.api.shapes import Shape
 from scf.api.views import moment
 from scf.app import App
@@ -68,14 +67,6 @@ def documents(
     """Import a document (UBL, CII, EPCIS, camt, CSV with a saved mapping). The same file twice changes nothing."""
     raw = file.file.read(MOST_BYTES + 1)
     return take_in(app, caller, raw, file.filename or "upload", mapping)
-
-
-@router.get("/exceptions", tags=["documents"])
-def queue(app: Scf, caller: Who, cursor: Cursor = None, limit: Limit = DEFAULT_LIMIT) -> dict[str, Any]:
-    """Facts that contradict or miss each other, the most urgent first, each with its sentence."""
-    with app.reading() as session:
-        items, more = exceptions.open_exceptions(session, caller, after=exceptions.read_cursor(cursor), limit=limit)
-    return {"items": items, "next": exceptions.cursor_text(more)}
 
 
 @router.get("/audit/bundle", tags=["audit"], response_class=Response)

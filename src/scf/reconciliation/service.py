@@ -5,31 +5,42 @@ from __future__ import annotations
 import json
 from collections.abc import Callable, Collection, Sequence
 from dataclasses import dataclass, replace
-from typing import Any, Literal
+from typing import Literal
 
-import sqlalchemy as sa
 from sqlmodel import Session, col, select
 
 from scf.kernel.clock import Clock, today
 from scf.kernel.problems import Problem
 from scf.reconciliation import undoing
-from scf.reconciliation.exceptions import explain
-from scf.reconciliation.facts import Fact, Kind, day_number, from_json, normalise
+from scf.reconciliation.cases import case_of
+from scf.reconciliation.facts import Fact, Kind, day_number, from_json
 from scf.reconciliation.intake import Intake, Taken
 from scf.reconciliation.keyless import NAMED_GRACE_DAYS, Waiting
-from scf.reconciliation.models import Allocation, CaseRow, ExceptionRow, FactRow, VerdictRow, WaitingPayment
+from scf.reconciliation.models import Allocation, CaseRow, FactRow, VerdictRow, WaitingPayment
 from scf.reconciliation.rule import Terms
 from scf.reconciliation.undoing import orders_of, standing
 from scf.reconciliation.undone import Known
-from scf.store.evidence import EvidenceBytes
+from scf.reconciliation.working import (
+    DECISIONS,
+    LONGEST_REASON,
+    Cursor,
+    ExceptionView,
+    Page,
+    assign,
+    counts,
+    decide,
+    exception,
+    exceptions,
+    overdue,
+)
 
 BATCH = 2_000
 """Facts read and written at once; a larger batch is not faster and holds the database longer."""
-DECISIONS = ("accept", "reject", "correct", "refer")
-Cursor = tuple[int, int]
 
 __all__ = [
     "DECISIONS",
+    "LONGEST_REASON",
+    "Cursor",
     "ExceptionView",
     "Known",
     "Match",
@@ -45,6 +56,7 @@ __all__ = [
     "exceptions",
     "matches",
     "orders_of",
+    "overdue",
     "standing",
     "sweep",
     "take",
@@ -132,180 +144,6 @@ def allocate(
     if len({case_id for case_id, _ in cases}) != len(cases):
         raise Problem("allocation_refused", reason="one order twice / 同一订单重复")
     return Intake(session, terms_of(clock, terms), clock.now()).allocate(fact_id, cases, f"by {by}"[:32])
-
-
-def case_of(session: Session, order_reference: str, *, buyer: str | None = None) -> CaseRow:
-    """The case of an order, by its reference as written, else normalised when that is unique.
-
-    Raises Problem `order_unknown` when there is none or more than one.
-    """
-    norm = normalise(order_reference)
-    query = select(CaseRow).where(col(CaseRow.norm) == (norm or "")[:80])
-    if buyer is not None:
-        query = query.where(col(CaseRow.buyer) == buyer)
-    found = session.exec(query.limit(50)).all()
-    exact = [case for case in found if case.order_reference == order_reference]
-    chosen = exact or found
-    if len(chosen) != 1:
-        raise Problem("order_unknown", reference=order_reference[:60])
-    return chosen[0]
-
-
-# exceptions
-
-
-@dataclass(frozen=True, slots=True)
-class ExceptionView:
-    """One exception as people see it."""
-
-    id: int
-    code: str
-    severity: str
-    reference: str
-    sentence_en: str
-    sentence_zh: str
-    field: str
-    left: int
-    right: int
-    difference: int
-    limit_milli: int
-    currency: str | None
-    owner: str
-    deadline_day: int
-    state: str
-    opened_at: int
-    fact_id: int | None
-    suggestions: tuple[str, ...]
-    decision: str | None
-    decision_reason: str | None
-    decision_evidence: str | None
-    decided_by: str | None
-
-
-@dataclass(frozen=True, slots=True)
-class Page:
-    """Rows and where to go on; `next` is None on the last page."""
-
-    rows: tuple[ExceptionView, ...]
-    next: Cursor | None
-
-
-def exceptions(
-    session: Session,
-    *,
-    state: str | None = "open",
-    code: str | None = None,
-    owner: str | None = None,
-    severity: str | None = None,
-    order_reference: str | None = None,
-    after: Cursor | None = None,
-    limit: int = 50,
-) -> Page:
-    """The queue, the most urgent first, in pages by key: `after` is the `next` of the page before."""
-    row = ExceptionRow
-    query = select(row).order_by(col(row.deadline_day), col(row.id)).limit(limit + 1)
-    for column, value in ((row.state, state), (row.code, code), (row.owner, owner), (row.severity, severity)):
-        if value is not None:
-            query = query.where(col(column) == value)
-    if order_reference is not None:
-        query = query.where(col(row.case_id) == case_of(session, order_reference).id)
-    if after is not None:
-        query = query.where(sa.tuple_(col(row.deadline_day), col(row.id)) > sa.tuple_(*after))
-    found = session.exec(query).all()
-    more = (found[limit - 1].deadline_day, found[limit - 1].id) if len(found) > limit else None
-    return Page(tuple(_view(item) for item in found[:limit]), more)
-
-
-def exception(session: Session, exception_id: int) -> ExceptionView:
-    """One exception, whatever its state. Raises Problem `exception_not_found`."""
-    row = session.get(ExceptionRow, exception_id)
-    if row is None:
-        raise Problem("exception_not_found", id=exception_id)
-    return _view(row)
-
-
-def counts(session: Session, *, state: str = "open") -> dict[str, int]:
-    """How many exceptions of each kind."""
-    row = ExceptionRow
-    query = select(col(row.code), sa.func.count()).where(col(row.state) == state).group_by(col(row.code))
-    return {code: int(number) for code, number in sorted(session.exec(query).all())}
-
-
-def assign(session: Session, exception_id: int, *, owner: str, deadline_day: int | None = None) -> ExceptionView:
-    """Hand an open exception to somebody. Raises Problem `exception_not_found` or `exception_closed`."""
-    row = _open_exception(session, exception_id)
-    row.owner = owner
-    row.deadline_day = row.deadline_day if deadline_day is None else deadline_day
-    session.add(row)
-    return _view(row)
-
-
-def decide(
-    session: Session,
-    exception_id: int,
-    *,
-    decision: str,
-    reason: str,
-    by: str,
-    clock: Clock,
-    evidence_id: str | None = None,
-) -> ExceptionView:
-    """Decide an open exception, once, with a reason and, where there is one, its evidence.
-
-    Raises Problem `exception_not_found`, `exception_closed`, `exception_needs_reason` or `exception_evidence_unknown`.
-    """
-    row = _open_exception(session, exception_id)
-    if decision not in DECISIONS or not reason.strip():
-        raise Problem("exception_needs_reason", allowed=", ".join(DECISIONS))
-    if evidence_id is not None and session.get(EvidenceBytes, evidence_id) is None:
-        raise Problem("exception_evidence_unknown", evidence=evidence_id[:64])
-    row.state, row.decision, row.decision_reason = "decided", decision, reason.strip()[:600]
-    row.decision_evidence, row.decided_by, row.closed_at = evidence_id, by, clock.now()
-    session.add(row)
-    return _view(row)
-
-
-def _open_exception(session: Session, exception_id: int) -> ExceptionRow:
-    row = session.get(ExceptionRow, exception_id)
-    if row is None:
-        raise Problem("exception_not_found", id=exception_id)
-    if row.state != "open":
-        raise Problem("exception_closed", id=exception_id, state=row.state)
-    return row
-
-
-def _view(row: ExceptionRow) -> ExceptionView:
-    said: dict[str, Any] = {
-        "reference": row.reference,
-        "currency": row.currency,
-        "left_text": row.left_text,
-        "right_text": row.right_text,
-    }
-    values = (row.code, row.field, row.left_value, row.right_value, row.limit_milli)
-    return ExceptionView(
-        id=row.id,
-        code=row.code,
-        severity=row.severity,
-        reference=row.reference,
-        sentence_en=explain(*values, **said, language="en"),
-        sentence_zh=explain(*values, **said, language="zh-CN"),
-        field=row.field,
-        left=row.left_value,
-        right=row.right_value,
-        difference=row.left_value - row.right_value,
-        limit_milli=row.limit_milli,
-        currency=row.currency,
-        owner=row.owner,
-        deadline_day=row.deadline_day,
-        state=row.state,
-        opened_at=row.opened_at,
-        fact_id=row.fact_id,
-        suggestions=tuple(json.loads(row.suggestion)["orders"]) if row.suggestion else (),
-        decision=row.decision,
-        decision_reason=row.decision_reason,
-        decision_evidence=row.decision_evidence,
-        decided_by=row.decided_by,
-    )
 
 
 # matches

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Annotated, Any
 
-from fastapi import APIRouter, Form, Request
+from fastapi import APIRouter, Form, Request, UploadFile
 from sqlmodel import Session
 from starlette.responses import Response
 
-from scf.api import exceptions, reads
+from scf.api import exceptions
 from scf.api.access import Caller
 from scf.api.shapes import amount
 from scf.kernel.clock import today
@@ -32,18 +32,29 @@ _MOST = 2_000
 
 
 @router.get("/exceptions")
-def queue(request: Request, pages: PagesDoor, caller: Signed, cursor: str | None = None, code: str = "") -> Response:
-    """Facts that contradict or miss each other: the oldest unresolved first of all, then by deadline."""
+def queue(
+    request: Request, pages: PagesDoor, caller: Signed, cursor: str | None = None, code: str = "", which: str = ""
+) -> Response:
+    """Facts that contradict or miss each other: the oldest unresolved first of all, then by deadline.
+
+    `which` is `mine`, `overdue` or `decided`; otherwise all that are open.
+    """
+    now = day_number(today(pages.app.clock))
     with pages.app.reading() as session:
-        visible = _visible(session, caller)
-        after = exceptions.read_cursor(cursor)
-        page = reconciliation.exceptions(session, code=code or None, after=after)
-        rows = page.rows if visible is None else tuple(row for row in page.rows if row.reference in visible)
+        visible = exceptions.visible(session, caller)
+        asked: dict[str, Any] = {
+            "code": code or None,
+            "owner": exceptions.desk_name(caller) if which == "mine" else None,
+            "before_day": now if which == "overdue" else None,
+            "state": "decided" if which == "decided" else "open",
+        }
+        page = reconciliation.exceptions(session, after=exceptions.read_cursor(cursor), references=visible, **asked)
+        rows = page.rows
         counts = reconciliation.counts(session) if caller.sees_all else {}
+        late = reconciliation.overdue(session, on_day=now) if caller.sees_all else 0
         oldest = _oldest(session, visible)
         cost = _cost(session, oldest) if oldest else None
         costs = {row.id: _cost(session, row) for row in rows}
-    now = day_number(today(pages.app.clock))
     return pages.render(
         request,
         "exceptions.html",
@@ -53,7 +64,9 @@ def queue(request: Request, pages: PagesDoor, caller: Signed, cursor: str | None
         more=exceptions.cursor_text(page.next),
         counts=counts,
         kind=code,
-        mine=_owner(caller),
+        which=which if which in ("mine", "overdue", "decided") else "",
+        overdue=late,
+        mine=exceptions.desk_name(caller),
         may_take=caller.has(Role.OPERATOR),
     )
 
@@ -62,8 +75,7 @@ def queue(request: Request, pages: PagesDoor, caller: Signed, cursor: str | None
 def queue_csv(pages: PagesDoor, caller: Signed) -> Response:
     """The open exceptions as a table."""
     with pages.app.reading() as session:
-        visible = _visible(session, caller)
-        rows = reconciliation.exceptions(session, limit=_MOST).rows
+        rows = reconciliation.exceptions(session, limit=_MOST, references=exceptions.visible(session, caller)).rows
         cells = [
             (
                 row.id,
@@ -78,7 +90,6 @@ def queue_csv(pages: PagesDoor, caller: Signed) -> Response:
                 row.currency or "",
             )
             for row in rows
-            if visible is None or row.reference in visible
         ]
     header = ("id", "kind", "severity", "reference", "en", "zh-CN", "owner", "decide_by", "at_stake", "currency")
     return csv_answer("exceptions", header, cells)
@@ -93,9 +104,9 @@ def case(request: Request, pages: PagesDoor, caller: Signed, exception_id: int) 
 @router.post("/exceptions/{exception_id}/take")
 def take(pages: PagesDoor, caller: Signed, exception_id: int) -> Response:
     """Make an open exception one's own."""
-    caller.require(Role.OPERATOR)
+    exceptions.require_desk(caller)
     with pages.app.desk.session() as session:
-        reconciliation.assign(session, exception_id, owner=_owner(caller))
+        reconciliation.assign(session, exception_id, owner=exceptions.desk_name(caller))
     return go(f"/cases/{exception_id}", done="taken")
 
 
@@ -108,45 +119,38 @@ def decide(
     decision: Annotated[str, Form()] = "",
     reason: Annotated[str, Form()] = "",
     evidence: Annotated[str, Form()] = "",
+    file: UploadFile | None = None,
 ) -> Response:
-    """Decide an exception, once, with a reason and, where there is one, the document it rests on."""
-    caller.require(Role.OPERATOR)
+    """Decide an exception, once, with a reason and, where there is one, the document it rests on or a file with it."""
+    exceptions.require_desk(caller)
+    written = {"decision": decision, "reason": reason}
     try:
         with pages.app.desk.session() as session:
+            if file is not None and file.filename:
+                evidence = exceptions.file_evidence(session, caller, file.file, file.filename, pages.app.clock)
             done = reconciliation.decide(
                 session,
                 exception_id,
                 decision=decision,
                 reason=reason,
-                by=_owner(caller),
+                by=exceptions.desk_name(caller),
                 clock=pages.app.clock,
                 evidence_id=evidence or None,
             )
     except Problem as problem:
         if problem.code == "exception_not_found":
             raise
-        return _case_page(request, pages, caller, exception_id, problem)
+        return _case_page(request, pages, caller, exception_id, problem, written)
     return go(f"/cases/{done.id}", done="decide")
 
 
 # Inside ---------------------------------------------------------------------------------------------------------------
 
 
-def _owner(caller: Caller) -> str:
-    """How a person stands in the queue as owner: its firm's name and seat."""
-    return f"{caller.name[:50]} · {caller.duty}"[:80]
-
-
-def _visible(session: Session, caller: Caller) -> set[str] | None:
-    """Order references whose exceptions a caller may see; None for all."""
-    return None if caller.sees_all else reads.orders_of(session, caller.addresses)
-
-
 def _oldest(session: Session, visible: set[str] | None) -> ExceptionView | None:
     """The open exception that has waited longest, among those that stop money first."""
     for severity in ("stop", "act", "watch"):
-        rows: Sequence[ExceptionView] = reconciliation.exceptions(session, severity=severity, limit=200).rows
-        found = [row for row in rows if visible is None or row.reference in visible]
+        found = reconciliation.exceptions(session, severity=severity, limit=200, references=visible).rows
         if found:
             return min(found, key=lambda row: (row.opened_at, row.id))
     return None
@@ -172,13 +176,17 @@ def _item(row: ExceptionView, cost: dict[str, str] | None, now: int) -> dict[str
     }
 
 
-def _case_page(request: Request, pages: Pages, caller: Caller, exception_id: int, problem: Problem | None) -> Response:
+def _case_page(
+    request: Request,
+    pages: Pages,
+    caller: Caller,
+    exception_id: int,
+    problem: Problem | None,
+    written: Mapping[str, str] | None = None,
+) -> Response:
     app, language = pages.app, pages.language(request)
     with app.reading() as session:
-        row = _view_of(session, exception_id)
-        visible = _visible(session, caller)
-        if visible is not None and row.reference not in visible:
-            raise Problem("exception_not_found", id=exception_id)
+        row = exceptions.seen(session, caller, exception_id)
         steps: Sequence[Any] = ()
         others: Sequence[ExceptionView] = (row,)
         stored = session.get(ExceptionRow, exception_id)
@@ -200,7 +208,7 @@ def _case_page(request: Request, pages: Pages, caller: Caller, exception_id: int
         picture=lanes_of(steps, [row] if row.state == "open" else [], language, beside=others) if steps else "",
         others=[exceptions.shape(one) for one in others if one.id != exception_id and one.state == "open"],
         decisions=reconciliation.DECISIONS,
-        mine=row.owner == _owner(caller),
+        mine=row.owner == exceptions.desk_name(caller),
         may_decide=caller.has(Role.OPERATOR),
         day_of=lambda day: date_of(day).isoformat(),
         said=said,
@@ -208,15 +216,5 @@ def _case_page(request: Request, pages: Pages, caller: Caller, exception_id: int
         plain=format_plain,
         decision_words=words.DECISIONS,
         problem=problem,
+        written=written or {"decision": "", "reason": ""},
     )
-
-
-def _view_of(session: Session, exception_id: int) -> ExceptionView:
-    """One exception in any state. Raises Problem `exception_not_found`."""
-    stored = session.get(ExceptionRow, exception_id)
-    if stored is None:
-        raise Problem("exception_not_found", id=exception_id)
-    page = reconciliation.exceptions(session, state=None, after=(stored.deadline_day, exception_id - 1), limit=1)
-    if not page.rows or page.rows[0].id != exception_id:
-        raise Problem("exception_not_found", id=exception_id)
-    return page.rows[0]
