@@ -19,7 +19,9 @@ PLANTED = {
     "more_delivered": "QUANTITY_DIFFERENCE", "billed_twice": "DUPLICATE_INVOICE", "short_payment": "PAYMENT_DIFFERENCE",
     "paid_twice": "PAYMENT_DIFFERENCE", "other_account": "WRONG_PAYEE_ACCOUNT", "late": "LATE", "early": "EARLY",
     "paid_early": "PAID_BEFORE_DELIVERY", "other_currency": "CURRENCY_DIFFERENCE", "reversed": "PAYMENT_DIFFERENCE",
-    "credited": "MATCHED",
+    "credited": "MATCHED", "paid_together_names_one": "MATCHED", "paid_together_names_both": "MATCHED",
+    "lost_zeros": "MATCHED", "dropped_prefix": "MATCHED", "swapped_digits": "MATCHED", "lost_character": "MATCHED",
+    "paid_by_order_number": "MATCHED", "line_sent_twice": "MATCHED",
 }  # fmt: skip
 """What befell an order, and what must be found."""
 START = date(2025, 3, 3)
@@ -34,8 +36,8 @@ def write_log(folder: Path, orders: int, *, seed: int = 11) -> dict[str, str]:
     n = 0
     while n < orders:
         kind = random.choice(kinds) if random.random() < 0.5 else "clean"
-        pair = 2 if kind == "paid_together" and n + 2 <= orders else 1
-        kind = "clean" if kind == "paid_together" and pair == 1 else kind
+        pair = 2 if kind.startswith("paid_together") and n + 2 <= orders else 1
+        kind = "clean" if kind.startswith("paid_together") and pair == 1 else kind
         due: list[tuple[str, int, date]] = []
         supplier = n // 10 % 97
         ordered_on = START + timedelta(random.randrange(120))
@@ -44,9 +46,11 @@ def write_log(folder: Path, orders: int, *, seed: int = 11) -> dict[str, str]:
             truth[order] = kind
             due.append(_one(tables, order, n, kind, supplier, ordered_on))
             n += 1
-        if kind == "paid_together":
+        if kind.startswith("paid_together"):
             when = max(day for _, _, day in due)
-            _pay(tables, f"PAY{n}", "", sum(amount for _, amount, _ in due), when, supplier)
+            bills = [bill for bill, _, _ in due]
+            named = {"paid_together": "", "paid_together_names_one": bills[0]}.get(kind, " ".join(bills))
+            _pay(tables, f"PAY{n}", named, sum(amount for _, amount, _ in due), when, supplier)
             tables["payments"][-1]["supplier"] = tables["orders"][-1]["supplier"]
             tables["payments"][-1]["payee_account"] = tables["orders"][-1]["account"]
     for name, rows in tables.items():
@@ -89,22 +93,38 @@ def _one(
     if kind != "no_delivery":
         _deliver(tables, order, lines, arrived, kind, party)
     billed, owed = _bill(tables, order, lines, invoiced_on, kind, party, account)
-    if kind in ("no_payment", "paid_together", "no_invoice"):
+    if kind in ("no_payment", "no_invoice") or kind.startswith("paid_together"):
         return billed, total, paid_on
     paid = {"short_payment": owed - owed // 20 - 500, "reversed": owed}.get(kind, owed)
     when = arrived - timedelta(5) if kind == "paid_early" else paid_on
-    named = billed.lower().replace("-", " ") if kind == "invoice_reference_restyled" else billed
+    named = _mistyped(billed, order, kind)
     target = {"other_account": -1}.get(kind, supplier)
     if kind == "paid_in_parts":
         _pay(tables, f"PAY{n}a", named, paid // 3, when, target, party)
         _pay(tables, f"PAY{n}b", named, paid - paid // 3, when + timedelta(3), target, party)
         return billed, 0, when
     _pay(tables, f"PAY{n}", named, paid, when, target, party)
+    if kind == "line_sent_twice":
+        tables["payments"].append(dict(tables["payments"][-1]))
     if kind in ("paid_twice", "reversed"):
         _pay(tables, f"PAY{n}x", named, paid if kind == "paid_twice" else -paid, when + timedelta(2), target, party)
     if kind == "other_currency":
         tables["payments"][-1]["currency"] = "USD"
     return billed, 0, when
+
+
+def _mistyped(bill: str, order: str, kind: str) -> str:
+    """How a payer writes the number of a bill, `INV-SO-11-000123`."""
+    zeros = bill.rpartition("-")
+    swapped = next((i for i in range(len(bill) - 1, 0, -1) if bill[i] != bill[i - 1] and bill[i - 1 : i + 1].isdigit()), 0)
+    return {
+        "invoice_reference_restyled": bill.lower().replace("-", " "),
+        "lost_zeros": f"{zeros[0]}-{int(zeros[2] or 0)}" if zeros[2].isdigit() else bill,
+        "dropped_prefix": bill.removeprefix("INV-SO-"),
+        "swapped_digits": bill[: swapped - 1] + bill[swapped] + bill[swapped - 1] + bill[swapped + 1 :] if swapped else bill,
+        "lost_character": bill[:-2] + bill[-1:],
+        "paid_by_order_number": order,
+    }.get(kind, bill)
 
 
 def _deliver(
