@@ -116,12 +116,16 @@ def _one(
 def _mistyped(bill: str, order: str, kind: str) -> str:
     """How a payer writes the number of a bill, `INV-SO-11-000123`."""
     zeros = bill.rpartition("-")
-    swapped = next((i for i in range(len(bill) - 1, 0, -1) if bill[i] != bill[i - 1] and bill[i - 1 : i + 1].isdigit()), 0)
+    swapped = next(
+        (i for i in range(len(bill) - 1, 0, -1) if bill[i] != bill[i - 1] and bill[i - 1 : i + 1].isdigit()), 0
+    )
     return {
         "invoice_reference_restyled": bill.lower().replace("-", " "),
         "lost_zeros": f"{zeros[0]}-{int(zeros[2] or 0)}" if zeros[2].isdigit() else bill,
         "dropped_prefix": bill.removeprefix("INV-SO-"),
-        "swapped_digits": bill[: swapped - 1] + bill[swapped] + bill[swapped - 1] + bill[swapped + 1 :] if swapped else bill,
+        "swapped_digits": bill[: swapped - 1] + bill[swapped] + bill[swapped - 1] + bill[swapped + 1 :]
+        if swapped
+        else bill,
         "lost_character": bill[:-2] + bill[-1:],
         "paid_by_order_number": order,
     }.get(kind, bill)
