@@ -192,9 +192,11 @@ class Residual:
             if by_documents
             else "SELECT DISTINCT k_from AS k, CAST(k_from AS VARCHAR) AS name FROM near"
         )
+        slip = slip_sql("written.name", "meant.name")
         self.connection.execute(
-            f"DELETE FROM near WHERE named AND NOT EXISTS (SELECT 1 FROM ({names('k_to')}) meant, ({written}) written "
-            f"WHERE meant.k = near.k_to AND written.k = near.k_from AND {slip_sql('written.name', 'meant.name')})"
+            f"CREATE OR REPLACE TEMP TABLE near AS SELECT * FROM near WHERE NOT named UNION ALL "
+            f"SELECT DISTINCT n.* FROM near n JOIN ({names('k_to')}) meant ON meant.k = n.k_to "
+            f"JOIN ({written}) written ON written.k = n.k_from WHERE n.named AND {slip}"
         )
 
     def _both_have_parties(self, side: str) -> bool:
