@@ -167,7 +167,8 @@ def _bill(
         if place == 0 and kind == "more_invoiced":
             count += 2
         if place == 0 and kind == "dearer":
-            each = price + max(price // 2, 60) * 3
+            worth = sum(ordered * asked for _, ordered, asked in lines)
+            each = price + max(price // 2, 60) * 3 + worth // (50 * quantity)  # beyond what the rule allows
         parts = [count // 2, count - count // 2] if kind == "two_invoices" else [count]
         for part, some in enumerate(parts):
             row = {

@@ -51,6 +51,7 @@ def test_two_thousand_orders_end_as_known(log: tuple[Path, dict[str, str]], tmp_
     for order, kind in truth.items():
         right[kind] += found[order] == PLANTED[kind]
     assert all(right[kind] >= 0.98 * planted[kind] for kind in planted), wrong
+    assert sum(right.values()) >= 0.999 * len(truth), wrong
     flagged = [order for order, reason in found.items() if reason != "MATCHED" and order in truth]
     false_alarms = [order for order in flagged if PLANTED[truth[order]] == "MATCHED"]
     assert len(false_alarms) <= 0.001 * len(truth), wrong
