@@ -332,7 +332,7 @@ contract EntrustedAccounts is IEntrustedAccounts, MemberMirror {
     // ------------------------------------------------------------------ pushed by Members
 
     /// @inheritdoc IEntrustedAccounts
-    function setMember(address member, uint256 word, uint64) external {
+    function setMember(address member, uint256 word) external {
         _requireFromMembers();
         _words[member] = word;
     }

@@ -3,21 +3,23 @@ pragma solidity 0.8.30;
 
 import {ECDSA} from "@openzeppelin/contracts/utils/cryptography/ECDSA.sol";
 import {SignatureChecker} from "@openzeppelin/contracts/utils/cryptography/SignatureChecker.sol";
+import {Limits} from "./abstracts/Limits.sol";
 import {SignedActs} from "./abstracts/SignedActs.sol";
 import {TypedDomain} from "./abstracts/TypedDomain.sol";
 import {IMembers} from "./interfaces/IMembers.sol";
 import {Errors} from "./libraries/Errors.sol";
+import {Exposures} from "./libraries/Exposures.sol";
 import {Roles} from "./libraries/Roles.sol";
 
 /// @dev What `Members` pushes to and asks of the contracts connected to it.
 interface IConnected {
-    function setMember(address member, uint256 word, uint64 limit) external;
+    function setMember(address member, uint256 word) external;
     function flagOverdue(uint64 receivableId) external returns (address obligor);
-    function overdueOf(address obligor) external view returns (uint256);
 }
 
-/// @title Members: the registry of who may act. It holds nothing and moves nothing.
-contract Members is IMembers, SignedActs {
+/// @title Members: the registry of who may act, and within what limit. It holds nothing and moves nothing.
+contract Members is Limits, SignedActs {
+    using Exposures for uint256;
     using Roles for uint256;
 
     uint256 private constant MAX_OPERATORS = 16;
@@ -36,6 +38,11 @@ contract Members is IMembers, SignedActs {
     bytes32 private constant SET_STANDING_TYPEHASH =
         keccak256("SetStanding(address member,uint8 standing,bytes32 reason,uint256 nonce)");
     bytes32 private constant SET_LIMIT_TYPEHASH = keccak256("SetLimit(address obligor,uint64 limit,uint256 nonce)");
+    bytes32 private constant SET_GROUP_TYPEHASH = keccak256("SetGroup(address obligor,uint24 group,uint256 nonce)");
+    bytes32 private constant SET_GROUP_LIMIT_TYPEHASH =
+        keccak256("SetGroupLimit(uint24 group,uint16 currency,uint64 limit,uint256 nonce)");
+    bytes32 private constant SET_FINANCIER_LIMIT_TYPEHASH =
+        keccak256("SetFinancierLimit(address financier,uint16 currency,uint64 limit,uint256 nonce)");
     bytes32 private constant SET_PAYING_BANK_TYPEHASH =
         keccak256("SetPayingBank(address obligor,address payingBank,uint256 nonce)");
     bytes32 private constant HALT_TYPEHASH = keccak256("Halt(address obligor,bytes32 reason,uint256 nonce)");
@@ -46,8 +53,8 @@ contract Members is IMembers, SignedActs {
     bytes32 private constant ROTATE_KEY_TYPEHASH =
         keccak256("RotateKey(address member,address newKey,uint40 deadline)");
 
+    // the variables of Limits come first
     mapping(address member => uint256) private _words;
-    mapping(address obligor => uint64) private _limits;
     mapping(address obligor => address) private _payingBanks;
     mapping(address key => address) private _memberOfKey; // one key acts for one member
     mapping(bytes32 structHash => bool) private _rotations;
@@ -97,10 +104,34 @@ contract Members is IMembers, SignedActs {
     /// @inheritdoc IMembers
     function setLimit(address obligor, uint64 limit, bytes[] calldata signatures) external {
         _requireAct(keccak256(abi.encode(SET_LIMIT_TYPEHASH, obligor, limit, _quorumNonce)), signatures);
-        uint256 word = _obligor(obligor);
-        _limits[obligor] = limit;
-        _set(obligor, word);
+        _obligor(obligor);
+        _exposures[obligor] = _exposures[obligor].withLimit(limit);
         emit LimitSet(obligor, limit);
+    }
+
+    /// @inheritdoc IMembers
+    function setGroup(address obligor, uint24 group, bytes[] calldata signatures) external {
+        _requireAct(keccak256(abi.encode(SET_GROUP_TYPEHASH, obligor, group, _quorumNonce)), signatures);
+        _obligor(obligor);
+        _setGroup(obligor, group);
+        emit GroupSet(obligor, group);
+    }
+
+    /// @inheritdoc IMembers
+    function setGroupLimit(uint24 group, uint16 currency, uint64 limit, bytes[] calldata signatures) external {
+        _requireAct(keccak256(abi.encode(SET_GROUP_LIMIT_TYPEHASH, group, currency, limit, _quorumNonce)), signatures);
+        _setGroupLimit(group, currency, limit);
+        emit GroupLimitSet(group, currency, limit);
+    }
+
+    /// @inheritdoc IMembers
+    function setFinancierLimit(address financier, uint16 currency, uint64 limit, bytes[] calldata signatures) external {
+        _requireAct(
+            keccak256(abi.encode(SET_FINANCIER_LIMIT_TYPEHASH, financier, currency, limit, _quorumNonce)), signatures
+        );
+        if (!_known(financier).has(Roles.FINANCIER)) revert Errors.Members_NotFinancier(financier);
+        _setFinancierLimit(financier, currency, limit);
+        emit FinancierLimitSet(financier, currency, limit);
     }
 
     /// @inheritdoc IMembers
@@ -133,10 +164,8 @@ contract Members is IMembers, SignedActs {
         _requireAct(keccak256(abi.encode(CURE_TYPEHASH, obligor, evidence, _quorumNonce)), signatures);
         uint256 word = _known(obligor);
         if (!word.isHalted()) revert Errors.Members_NotHalted(obligor);
-        if (_targets.length != 0) {
-            uint256 overdue = IConnected(_targets[0]).overdueOf(obligor);
-            if (overdue != 0) revert Errors.Members_StillOverdue(obligor, overdue);
-        }
+        uint256 overdue = _exposures[obligor].overdue();
+        if (overdue != 0) revert Errors.Members_StillOverdue(obligor, overdue);
         _set(obligor, word.withStanding(word.standing() & ~Roles.HALTED));
         emit Cured(obligor, evidence);
     }
@@ -144,11 +173,12 @@ contract Members is IMembers, SignedActs {
     /// @inheritdoc IMembers
     function connect(address target, bytes[] calldata signatures) external {
         _requireAct(keccak256(abi.encode(CONNECT_TYPEHASH, target, _quorumNonce)), signatures);
-        uint256 count = _targets.length;
-        if (target.code.length == 0 || count == MAX_TARGETS) revert Errors.Members_BadTarget(target);
-        for (uint256 i; i < count; ++i) {
+        uint256 size = _targets.length;
+        if (target.code.length == 0 || size == MAX_TARGETS) revert Errors.Members_BadTarget(target);
+        for (uint256 i; i < size; ++i) {
             if (_targets[i] == target) revert Errors.Members_BadTarget(target);
         }
+        if (size == 0) _ledger = target;
         _targets.push(target);
         emit Connected(target);
     }
@@ -188,8 +218,9 @@ contract Members is IMembers, SignedActs {
 
     /// @inheritdoc IMembers
     function haltOverdue(uint64 receivableId) external {
-        if (_targets.length == 0) revert Errors.Members_NothingConnected();
-        address obligor = IConnected(_targets[0]).flagOverdue(receivableId);
+        if (_ledger == address(0)) revert Errors.Members_NothingConnected();
+        address obligor = IConnected(_ledger).flagOverdue(receivableId);
+        _exposures[obligor] += Exposures.ONE_OVERDUE;
         uint256 word = _words[obligor];
         _set(obligor, word.withStanding(word.standing() | Roles.HALTED));
         emit Halted(obligor, receivableId, bytes32(0));
@@ -222,11 +253,6 @@ contract Members is IMembers, SignedActs {
     /// @inheritdoc IMembers
     function hasRole(address member, uint32 role) external view returns (bool) {
         return _words[member].has(role);
-    }
-
-    /// @inheritdoc IMembers
-    function limitOf(address obligor) external view returns (uint64) {
-        return _limits[obligor];
     }
 
     /// @inheritdoc IMembers
@@ -312,7 +338,7 @@ contract Members is IMembers, SignedActs {
         if (inOffice != address(0) && e.payingBank != inOffice) {
             revert Errors.Members_PayingBankNeedsConsent(e.member);
         }
-        _limits[e.member] = e.limit;
+        _exposures[e.member] = _exposures[e.member].withLimit(e.limit);
         _payingBanks[e.member] = e.payingBank;
         _set(e.member, Roles.pack(e.key, e.organisation, e.roles, word.standing()));
         emit Enrolled(e.member, e.key, e.organisation, e.roles, e.limit, e.payingBank, e.identity);
@@ -324,9 +350,9 @@ contract Members is IMembers, SignedActs {
     }
 
     function _setOperators(address[] memory operators_, uint8 threshold_) private {
-        uint256 count = operators_.length;
-        if (threshold_ < 2 || count < threshold_ || count > MAX_OPERATORS) revert Errors.Members_BadOperators();
-        for (uint256 i; i < count; ++i) {
+        uint256 size = operators_.length;
+        if (threshold_ < 2 || size < threshold_ || size > MAX_OPERATORS) revert Errors.Members_BadOperators();
+        for (uint256 i; i < size; ++i) {
             address operator = operators_[i];
             if (operator == address(0) || _isOperator[operator]) revert Errors.Members_BadOperators();
             _isOperator[operator] = true;
@@ -339,9 +365,8 @@ contract Members is IMembers, SignedActs {
     /// @dev Writes the word and pushes it to every connected contract; their number is bounded.
     function _set(address member, uint256 word) private {
         _words[member] = word;
-        uint64 limit = _limits[member];
         for (uint256 i; i < _targets.length; ++i) {
-            IConnected(_targets[i]).setMember(member, word, limit);
+            IConnected(_targets[i]).setMember(member, word);
         }
     }
 

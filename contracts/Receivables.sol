@@ -3,6 +3,7 @@ pragma solidity 0.8.30;
 
 import {MemberMirror} from "./abstracts/MemberMirror.sol";
 import {TypedDomain} from "./abstracts/TypedDomain.sol";
+import {IMembers} from "./interfaces/IMembers.sol";
 import {IReceivables} from "./interfaces/IReceivables.sol";
 import {Errors} from "./libraries/Errors.sol";
 import {Intents} from "./libraries/Intents.sol";
@@ -57,7 +58,6 @@ contract Receivables is IReceivables, MemberMirror {
     // _words and _quorumNonce of MemberMirror come first
     mapping(uint256 noteId => uint256) private _notes;
     mapping(uint256 receivableId => Receivable) private _receivables;
-    mapping(address obligor => uint256) private _exposures; // limit 64 | used 64 | reported overdue 32
     mapping(bytes32 fingerprint => uint256) private _registered; // receivable 64 | deadline of its signature 40
     mapping(bytes32 quoteHash => bool) private _usedQuotes;
     mapping(bytes32 bankAndReference => bool) private _usedReferences;
@@ -83,11 +83,10 @@ contract Receivables is IReceivables, MemberMirror {
                 || i.maturity > Terms.MAX_MATURITY || i.maxTier == 0 || i.maxTier > 250 || i.currency == 0
                 || i.fingerprint == 0
         ) revert Errors.Receivables_BadTerms();
-        _useLimit(i.obligor, i.face);
+        uint256 terms = Terms.pack(i.obligor, i.maturity, i.minAmount, block.timestamp / HOUR, i.maxTier, i.currency);
+        _tell(IMembers.Counted.Owed, i.obligor, terms, i.face);
         uint256 receivableId = ++_count;
         _register(i.fingerprint, receivableId, i.deadline);
-        uint256 hour = block.timestamp / HOUR;
-        uint256 terms = Terms.pack(i.obligor, i.maturity, i.minAmount, hour, i.maxTier, i.currency);
         _receivables[receivableId] = Receivable(terms, Terms.packSums(i.face, i.face, 0, i.minAmount, 0));
         noteId = Notes.id(receivableId, 0, 0, i.document);
         _notes[noteId] = Notes.pack(i.creditor, i.face, _offerHours(terms, i.offerUntil), 1, Notes.OFFERED);
@@ -197,7 +196,7 @@ contract Receivables is IReceivables, MemberMirror {
             mstore(0x20, _words.slot)
             failed := and(byte(3, sload(keccak256(0x00, 0x40))), 4) // obligor HALTED
             failed := or(failed, and(byte(3, word), 3)) // holder SUSPENDED, BLACKLISTED
-            failed := or(failed, and(byte(0, parent), 39)) // PENDING, FROZEN
+            failed := or(failed, and(byte(0, parent), 55)) // PENDING, FROZEN, FINANCED: counted
             failed := or(failed, xor(and(shr(224, parent), 0xffff), calldataload(add(p, 0x20)))) // childIndex
             failed := or(failed, xor(byte(2, terms), 2)) // OPEN
             failed := or(failed, gt(timestamp(), calldataload(add(p, 0xc0)))) // deadline
@@ -205,6 +204,12 @@ contract Receivables is IReceivables, MemberMirror {
         if (failed != 0) {
             _requireInTime(p.deadline);
             parent = _spendableAfterAll(p.parentId, parent, word, p.childIndex, terms);
+            if (parent.flags() & Notes.FINANCED != 0) {
+                // what was bought counts for its buyer until another house has it
+                if (_words[p.to].organisation() == word.organisation()) _refuseDependent(p.to);
+                _requireAmount(p.parentId, parent, terms, p.amount);
+                _countSold(p.parentId, parent, p.amount);
+            }
         }
         uint256 offer;
         assembly ("memory-safe") {
@@ -245,7 +250,7 @@ contract Receivables is IReceivables, MemberMirror {
         uint256 word = _words[parent.holder()];
         _requireAct(word.key(), Intents.massPass(p), p.deadline, signature);
         uint256 terms;
-        (parent, terms) = _spendable(parentId, parent, word, p.childIndex);
+        (parent, terms) = _spendableToMany(parentId, parent, word, p.childIndex);
         uint256 sum = uint64(p.root);
         if (p.count == 0 || p.count > SumTree.MAX_LEAVES) revert Errors.Receivables_BadTree();
         _requireAmount(parentId, parent, terms, sum);
@@ -341,7 +346,12 @@ contract Receivables is IReceivables, MemberMirror {
         outstanding -= p.principal;
         r.sums =
             Terms.packSums(sums.face(), outstanding, sums.paid() + p.principal, sums.smallest(), uint256(p.round) + 1);
-        _freeLimit(obligor, p.principal, outstanding == 0 && terms.isReported());
+        _tell(
+            outstanding == 0 && terms.isReported() ? IMembers.Counted.PaidReported : IMembers.Counted.Paid,
+            obligor,
+            terms,
+            p.principal
+        );
         emit PaymentRecorded(
             p.receivableId, p.round, bank, p.principal, p.interest, uint64(outstanding), p.bankReference
         );
@@ -368,8 +378,8 @@ contract Receivables is IReceivables, MemberMirror {
                 let slot := keccak256(0x00, 0x40)
                 note := sload(slot)
                 let amount := and(shr(160, note), 0xffffffffffffffff)
-                // no children, neither PENDING nor FROZEN nor LEAF, and something to pay
-                if iszero(or(or(and(byte(0, note), 167), and(shr(224, note), 0xffff)), iszero(amount))) {
+                // no children, neither PENDING nor FROZEN nor FINANCED nor LEAF, and something to pay
+                if iszero(or(or(and(byte(0, note), 183), and(shr(224, note), 0xffff)), iszero(amount))) {
                     if iszero(gt(amount, sub(plainLeft, sum))) {
                         sum := add(sum, amount)
                         sstore(slot, 0)
@@ -441,17 +451,16 @@ contract Receivables is IReceivables, MemberMirror {
         }
         _put(childId, Notes.pack(to, note.amount(), 0, note.tier() + 1, flags));
         _notes[noteId] = note.spend(note.amount());
+        _countSold(noteId, note, note.amount());
         emit ForcedTransfer(note.holder(), to, noteId, childId, reason);
     }
 
     // ------------------------------------------------------------------ pushed by Members
 
     /// @inheritdoc IReceivables
-    function setMember(address member, uint256 word, uint64 limit) external {
+    function setMember(address member, uint256 word) external {
         _requireFromMembers();
         _words[member] = word;
-        uint256 exposure = _exposures[member];
-        if (uint64(exposure) != limit) _exposures[member] = (exposure >> 64 << 64) | limit;
     }
 
     /// @inheritdoc IReceivables
@@ -461,7 +470,6 @@ contract Receivables is IReceivables, MemberMirror {
         if (!isOverdue(receivableId) || terms.isReported()) revert Errors.Receivables_NotOverdue(receivableId);
         _receivables[receivableId].terms = terms.withStatus(Terms.OPEN | Terms.REPORTED);
         obligor = terms.obligor();
-        _exposures[obligor] += uint256(1) << 128;
     }
 
     // ------------------------------------------------------------------ views
@@ -543,20 +551,9 @@ contract Receivables is IReceivables, MemberMirror {
     }
 
     /// @inheritdoc IReceivables
-    function exposureOf(address obligor) external view returns (uint64 limit, uint64 used) {
-        uint256 exposure = _exposures[obligor];
-        return (uint64(exposure), uint64(exposure >> 64));
-    }
-
-    /// @inheritdoc IReceivables
     function isOverdue(uint64 receivableId) public view returns (bool) {
         uint256 terms = _receivables[receivableId].terms;
         return terms.status() == Terms.OPEN && block.timestamp > terms.maturity();
-    }
-
-    /// @inheritdoc IReceivables
-    function overdueOf(address obligor) external view returns (uint256) {
-        return uint32(_exposures[obligor] >> 128);
     }
 
     /// @inheritdoc IReceivables
@@ -737,7 +734,16 @@ contract Receivables is IReceivables, MemberMirror {
         if (count == 0 || count != p.amounts.length || count != p.evidence.length) {
             _refuseLength();
         }
-        return _spendable(p.parentId, parent, word, p.childIndex);
+        return _spendableToMany(p.parentId, parent, word, p.childIndex);
+    }
+
+    /// @dev What a financier bought goes on one pass at a time, each to another house.
+    function _spendableToMany(uint256 noteId, uint256 note, uint256 word, uint256 childIndex)
+        private
+        returns (uint256, uint256)
+    {
+        if (note.flags() & Notes.FINANCED != 0) _refuseMove(noteId, note.flags());
+        return _spendable(noteId, note, word, childIndex);
     }
 
     /// @dev Checks, writes and tells one child; the caller takes its amount from the parent. `offer` comes from `_offer`.
@@ -862,18 +868,24 @@ contract Receivables is IReceivables, MemberMirror {
         if (amount == 0) _refuseEmpty(noteId);
         _notes[noteId] = note.emptied();
         Receivable storage r = _receivables[receivableId];
+        uint256 terms = r.terms;
         uint256 sums = r.sums;
         if (parentId == 0) {
-            uint256 terms = r.terms;
             r.terms = terms.withStatus(Terms.CANCELLED);
             r.sums = Terms.packSums(sums.face(), 0, 0, sums.smallest(), 0);
-            _freeLimit(terms.obligor(), amount, false);
+            _tell(IMembers.Counted.Paid, terms.obligor(), terms, amount);
         } else {
             uint256 parent = _notes[parentId];
             if (sums.rounds() != 0) _requireEquallySettled(parentId, parent, noteId);
             _notes[parentId] = parent.withAmount(parent.amount() + amount);
+            if (parent.flags() & Notes.FINANCED != 0) {
+                _tell(IMembers.Counted.Returned, parent.holder(), terms, amount);
+            }
         }
-        if (note.flags() & Notes.LOCKED != 0) delete _locks[noteId];
+        if (note.flags() & Notes.LOCKED != 0) {
+            delete _locks[noteId];
+            _countSold(noteId, note, amount);
+        }
         emit Returned(parentId, noteId, uint64(amount), cause, reason);
     }
 
@@ -889,15 +901,15 @@ contract Receivables is IReceivables, MemberMirror {
 
     // ------------------------------------------------------------------ inside: limits, references, quotes
 
-    function _useLimit(address obligor, uint256 amount) private {
-        uint256 exposure = _exposures[obligor];
-        uint256 wanted = uint256(uint64(exposure >> 64)) + amount;
-        if (wanted > uint64(exposure)) revert Errors.Receivables_LimitExceeded(obligor, wanted, uint64(exposure));
-        _exposures[obligor] = exposure + (amount << 64);
+    /// @dev `Members` counts what is owed and bought in the currency of these terms, and refuses above a limit.
+    function _tell(IMembers.Counted act, address who, uint256 terms, uint256 amount) private {
+        members.count(act, who, terms.currency(), uint64(amount));
     }
 
-    function _freeLimit(address obligor, uint256 amount, bool wasReported) private {
-        _exposures[obligor] -= (amount << 64) + (wasReported ? uint256(1) << 128 : 0);
+    /// @dev An amount leaves a note that was bought, or is about to be; any other note counts for no financier.
+    function _countSold(uint256 noteId, uint256 note, uint256 amount) private {
+        if (note.flags() & (Notes.FINANCED | Notes.LOCKED) == 0) return;
+        _tell(IMembers.Counted.Sold, note.holder(), _receivables[noteId >> 192].terms, amount);
     }
 
     /// @dev One receivable a fingerprint; a cancelled one frees it, but only for a signature with a later deadline, so
@@ -939,6 +951,8 @@ contract Receivables is IReceivables, MemberMirror {
         _put(noteId, Notes.pack(quote.financier, quote.amount, hoursAfter, parent.tier() + 1, flags));
         _locks[noteId] = uint256(uint160(quote.payingBank)) | (uint256(quote.net) << 160);
         _notes[quote.parentId] = parent.spend(quote.amount);
+        _countSold(quote.parentId, parent, quote.amount);
+        _tell(IMembers.Counted.Bought, quote.financier, terms, quote.amount);
         _emitLocked(quote, noteId, uint16(parent.children()), quoteHash, reading);
     }
 
@@ -1090,6 +1104,7 @@ contract Receivables is IReceivables, MemberMirror {
         if (settled < t.number) revert Errors.Receivables_EarlierRoundOpen(noteId, settled);
         if (!isFull) _settledRounds[noteId] = t.number + 1;
         (uint256 principal, uint256 interest) = _take(t, noteId, note, isFull);
+        _countSold(noteId, note, principal);
         if (isFull && note.children() == 0 && note.flags() & (Notes.PENDING | Notes.LEAF) == 0 && principal == amount) {
             delete _notes[noteId];
         } else {

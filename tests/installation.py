@@ -19,10 +19,12 @@ from scf.demo.papers import invoice, logistics_event
 from scf.demo.play import Play, Silence
 from scf.demo.run import demo_settings
 from scf.desk.service import Prepared
+from scf.installation import OPERATOR_NAMES
 from scf.kernel.clock import VirtualClock, today
 from scf.kernel.dates import next_day, to_unix
 from scf.kernel.problems import Problem
 from scf.ledger.signing import sign_digest
+from scf.parties.keys import demo_key
 from scf.receivables.service import IssueRequest, PassRequest
 from scf.store.evidence import Trust
 
@@ -123,6 +125,19 @@ class Installation:
         if accept:
             self.submit(self.app.receivables.prepare_accept(child))
         return child
+
+    def limit(self, kind: str, subject: str, minor: int | None = None, *, group: str = "", currency: str = CNY) -> None:
+        """Two operators set a limit (or, kind `member`, put an obligor into a group) on the ledger."""
+        limits = self.app.limits
+        operators = [demo_key(name) for name in OPERATOR_NAMES[:2]]
+        with self.app.desk.session() as session:
+            row = limits.open(
+                session, kind=kind, subject=subject, by=operators[0].address, currency=currency, limit_minor=minor,
+                group=group,
+            )  # fmt: skip
+            number, digest = row.id, limits.typed(session, row).digest
+        for pair in operators:
+            limits.sign(number, pair.address, sign_digest(pair.private, digest))
 
     def stock(self) -> dict[str, str]:
         """Row count and digest of every table, and the ledger's head: equal when nothing was written."""

@@ -171,7 +171,7 @@ interface IEntrustedAccounts {
     ) external;
 
     /// @notice `Members` alone: the word of a member.
-    function setMember(address member, uint256 word, uint64 limit) external;
+    function setMember(address member, uint256 word) external;
 
     /// @notice Value that evidence of two organisations and two approvals allow, less what was released or is disputed.
     function releasable(uint64 accountId, uint8 stage) external view returns (uint64);

@@ -232,8 +232,8 @@ interface IReceivables {
         returns (uint256 childId);
 
     // Pushed by Members alone.
-    /// @notice `Members` alone: the word and limit of a member.
-    function setMember(address member, uint256 word, uint64 limit) external;
+    /// @notice `Members` alone: the word of a member.
+    function setMember(address member, uint256 word) external;
 
     /// @notice `Members` alone, on anybody's report: marks a receivable that is unpaid after its maturity, once.
     function flagOverdue(uint64 receivableId) external returns (address obligor);
@@ -275,12 +275,8 @@ interface IReceivables {
         returns (uint256);
     /// @notice The receivable of a fingerprint; 0 for none or a cancelled one.
     function receivableOf(bytes32 fingerprint) external view returns (uint64);
-    /// @notice Ceiling and use of an obligor's unpaid debt.
-    function exposureOf(address obligor) external view returns (uint64 limit, uint64 used);
     /// @notice Whether a live receivable is unpaid after its maturity.
     function isOverdue(uint64 receivableId) external view returns (bool);
-    /// @notice How many receivables of this obligor were reported overdue and are not yet paid.
-    function overdueOf(address obligor) external view returns (uint256);
     /// @notice One payment round: what came in, what it was shared over, and what is not yet handed on.
     function roundOf(uint64 receivableId, uint16 round)
         external

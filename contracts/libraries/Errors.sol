@@ -29,6 +29,13 @@ library Errors {
     error Members_BadOperators();
     error Members_BadTarget(address target);
     error Members_NothingConnected();
+    error Members_NotLedger(address caller);
+    error Members_NotFinancier(address member);
+    error Members_NoGroup();
+    error Members_GroupFull(uint24 group);
+    error Members_LimitExceeded(address obligor, uint256 wanted, uint64 limit);
+    error Members_GroupLimitExceeded(uint24 group, uint256 wanted, uint64 limit);
+    error Members_FinancierLimitExceeded(address financier, uint256 wanted, uint64 limit);
 
     // Receivables
     error Receivables_UnknownNote(uint256 noteId);
@@ -39,7 +46,6 @@ library Errors {
     error Receivables_BadOffer(uint40 offerUntil);
     error Receivables_BadTerms();
     error Receivables_FingerprintTaken(bytes32 fingerprint, uint64 receivableId);
-    error Receivables_LimitExceeded(address obligor, uint256 wanted, uint64 limit);
     error Receivables_ObligorHalted(address obligor);
     error Receivables_WrongStatus(uint64 receivableId, uint8 status);
     error Receivables_Matured();

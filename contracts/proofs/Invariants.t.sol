@@ -37,7 +37,7 @@ contract Walker is Ledger {
     }
 
     function exposure() external view returns (uint64 limit, uint64 used) {
-        return ledger.exposureOf(CORE);
+        return members.exposureOf(CORE);
     }
 
     function newDebt(uint64 face, uint8 to) external {

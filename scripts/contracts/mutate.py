@@ -48,9 +48,11 @@ FILES = (
     "Members.sol",
     "EvidenceLog.sol",
     "QuorumAccount.sol",
+    "abstracts/Limits.sol",
     "abstracts/SignedActs.sol",
     "abstracts/MemberMirror.sol",
     "abstracts/TypedDomain.sol",
+    "libraries/Exposures.sol",
     "libraries/Notes.sol",
     "libraries/Roles.sol",
     "libraries/Shares.sol",
@@ -59,12 +61,17 @@ FILES = (
 )
 TESTS = {
     "Receivables.sol": (
-        "test_receivables.py", "test_attacks.py", "test_attack_orders.py", "test_attack_mass.py", "test_wrong_key.py",
+        "test_receivables.py", "test_limits.py", "test_attacks.py", "test_attack_orders.py", "test_attack_mass.py",
+        "test_wrong_key.py",
     ),
     "EntrustedAccounts.sol": (
         "test_entrusted.py", "test_attack_orders.py", "test_attack_authority.py", "test_wrong_key.py",
     ),
-    "Members.sol": ("test_members.py", "test_attack_authority.py", "test_receivables.py", "test_wrong_key.py"),
+    "Members.sol": (
+        "test_members.py", "test_attack_authority.py", "test_receivables.py", "test_limits.py", "test_wrong_key.py",
+    ),
+    "abstracts/Limits.sol": ("test_limits.py", "test_receivables.py", "test_members.py", "test_wrong_key.py"),
+    "libraries/Exposures.sol": ("test_limits.py", "test_receivables.py", "test_members.py"),
     "EvidenceLog.sol": ("test_members.py", "test_attack_orders.py"),
     "QuorumAccount.sol": ("test_members.py", "test_attack_authority.py"),
 }  # fmt: skip
@@ -95,7 +102,8 @@ SWAPS = (
     (r"iszero\(", "not("),
     (r", 3\)\) //", ", 1)) //"),
     (r"\b39\)", "35)"),
-    (r"\b167\)", "163)"),
+    (r"\b55\)", "39)"),
+    (r"\b183\)", "167)"),
     (r" \| ", " & "),
     (r"\? (\w+) : (\w+);", r"? \2 : \1;"),
     (r"\btrue\b", "false"),

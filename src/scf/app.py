@@ -40,6 +40,7 @@ from scf.jobs.notices import Notices, channels_from
 from scf.jobs.service import Jobs
 from scf.jobs.webhooks import Webhooks, hosts_from
 from scf.kernel.clock import Clock, SystemClock
+from scf.kernel.private import private_folder
 from scf.ledger.contracts import Contracts, Event
 from scf.ledger.hashing import keccak
 from scf.ledger.journal import Entry
@@ -52,6 +53,7 @@ from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.changes import Changes
 from scf.parties.delegating import delegation_change
 from scf.parties.keys import KeyRing, demo_key, own_secret
+from scf.parties.limits import Limits
 from scf.parties.onboarding import Onboarding
 from scf.parties.service import Parties
 from scf.parties.two_people import TwoPeople
@@ -102,11 +104,13 @@ class App:
         self.desk.require_people = self.two_people.require
         self.onboarding = Onboarding(self.desk, self.parties)
         self.people = People(clock)
+        self.limits = Limits(self.desk, self.parties)
         self.programmes = Programmes(self.desk, self.parties)
         judge = ActJudge(self.rulebook, self.parties, clock, ruleset=settings.ruleset)
         judge.checks.append(self.programmes.check)
         judge.reservations.append(self.programmes.reserve)
         self.receivables = Receivables(self.desk, self.parties, judge, own_secret(settings.data, "consortium"))
+        self.receivables.wording = self.programmes.wording
         self.invitations = Invitations(self.desk, self.parties, self.receivables)
         calendar = announced(settings.data)
         self.entrusted = EntrustedAccounts(self.desk, self.parties, self.decisions, calendar=calendar)
@@ -118,6 +122,8 @@ class App:
         self.financing.funding.calendar = calendar
         self.financing.checks.append(self.programmes.check)
         self.financing.reservations.append(self.programmes.reserve)
+        self.financing.funding.agreed = self.programmes.funding_days
+        self.programmes.funding_rule = self.financing.funding.rule
         self.financing.into_locked = self.entrusted.rules.require_proceeds
         self.policies = Policies(self.desk, self.parties)
         self.quotes = AutomaticQuotes(
@@ -137,7 +143,7 @@ class App:
         for kind in (
             self.two_people.kind(),
             delegation_change(self.approvals, self.parties),
-            *programme_changes(self.programmes, self.parties),
+            *programme_changes(self.programmes, self.parties, self.limits),
             *self.policies.kinds(),
             *self.guarantees.kinds(),
             self.holds.kind(),
@@ -235,7 +241,7 @@ def open_app(settings: Settings, clock: Clock | None = None, *, read_only: bool 
     clock = clock or SystemClock()
     if (read_only or not settings.demo) and not settings.is_set_up:
         raise not_set_up(settings)
-    settings.data.mkdir(parents=True, exist_ok=True)
+    private_folder(settings.data)
     engine = open_engine(settings.database_url)
     create_schema(engine)
     check_ledger_file(settings, engine)

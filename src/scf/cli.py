@@ -12,7 +12,20 @@ import typer
 from rich.table import Table
 
 from scf import __version__, terminal
-from scf.commands import bank, exceptions, imports, jobs, ledger, mass, maturity, people, reconcile, rules, simulate
+from scf.commands import (
+    bank,
+    exceptions,
+    imports,
+    jobs,
+    ledger,
+    limits,
+    mass,
+    maturity,
+    people,
+    reconcile,
+    rules,
+    simulate,
+)
 from scf.kernel.problems import Problem
 
 app = typer.Typer(
@@ -29,6 +42,7 @@ app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
 app.add_typer(exceptions.app, name="exceptions")
 app.add_typer(ledger.app, name="ledger")
+app.add_typer(limits.app, name="limits")
 app.add_typer(reconcile.app, name="reconcile")
 app.add_typer(rules.app, name="rules")
 app.add_typer(simulate.app, name="simulate")

@@ -25,7 +25,7 @@ def ask_change(client: Any, change: str, **body: Any) -> str:
     return str(answer.json()["id"])
 
 
-def test_a_limit_is_set_by_two_people_of_its_own_firm(demo: Installation, act_as: As) -> None:
+def test_a_limit_is_asked_by_two_people_of_its_firm_and_signed_by_two_operators(demo: Installation, act_as: As) -> None:
     account, officer, other = act_as("harbour"), act_as("harbour", "credit-officer"), act_as("farhill")
     wanted = {"kind": "financier", "subject": demo.at("harbour"), "currency": "CNY", "limit_minor": 900_000_000_00}
     first = ask_change(account, "set_limit", **wanted)
@@ -41,6 +41,17 @@ def test_a_limit_is_set_by_two_people_of_its_own_firm(demo: Installation, act_as
     assert post(other, "changes", {"kind": "set_limit", "body": wanted}).json()["code"] == "not_of_firm"
     done = post(officer, f"approvals/{first}/approve", {})
     assert done.json()["state"] == "done", done.text
+    asked = [one for one in account.get(f"{API}/limits/changes").json()["items"] if one["state"] == "open"]
+    assert len(asked) == 1 and "Two operators" in asked[0]["turn"]["en"] and "typed_data" not in asked[0]
+    assert other.get(f"{API}/limits/changes").json()["items"] == []
+    place, operators = f"limits/changes/{asked[0]['id']}/sign", [act_as("operator", f"operator-{n}") for n in (1, 2)]
+    assert post(account, place, {"demo": True}).status_code == 403
+    assert post(operators[0], place, {"demo": True}, key="one").json()["state"] == "open"
+    assert post(operators[0], place, {"demo": True}, key="again").json()["code"] == "same_operator"
+    assert not [one for one in account.get(f"{API}/limits").json()["items"] if one["kind"] == "financier"]
+    set_ = post(operators[1], place, {"demo": True}, key="two").json()
+    assert (set_["state"], set_["transaction"][:2]) == ("done", "0x")
+    assert post(operators[1], place, {"demo": True}, key="three").json()["code"] == "limit_act_over"
     view = next(one for one in account.get(f"{API}/limits").json()["items"] if one["kind"] == "financier")
     assert view["limit"]["text"] == "900000000.00"
     used, free = int(view["used"]["minor"]), int(view["free"]["minor"])

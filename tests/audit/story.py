@@ -71,6 +71,11 @@ def enrol(world: World) -> None:
     world.quorum_act("Members", "enrol", "Enrol", {"e": core})
     late = world.enrolment("late", OBLIGOR, 4, 10**6, "bank")
     world.quorum_act("Members", "enrol", "Enrol", {"e": late})
+    for name in ("core", "late"):
+        world.quorum_act("Members", "setGroup", "SetGroup", {"obligor": world.addresses[name], "group": 7})
+    world.quorum_act("Members", "setGroupLimit", "SetGroupLimit", {"group": 7, "currency": 156, "limit": 2_000_000})
+    bought = {"financier": world.addresses["financier"], "currency": 156, "limit": 1_000_000}
+    world.quorum_act("Members", "setFinancierLimit", "SetFinancierLimit", bought)
 
 
 def lend_and_release(world: World) -> int:
@@ -271,6 +276,7 @@ def refused(world: World) -> None:
 def administer(world: World) -> None:
     core, s2 = world.addresses["core"], world.addresses["s2"]
     world.quorum_act("Members", "setLimit", "SetLimit", {"obligor": core, "limit": 2 * 10**9})
+    world.quorum_act("Members", "setGroup", "SetGroup", {"obligor": core, "group": 8})  # what it owes goes along
     appointed = {"obligor": core, "payingBank": world.addresses["bank"]}
     world.quorum_act("Members", "setPayingBank", "SetPayingBank", appointed, consent="bank")
     world.quorum_act(

@@ -222,11 +222,11 @@ def test_i12_never_more_than_the_limit(scene: Scene) -> None:
     world = scene.world
     world.quorum("Members", "setLimit", "SetLimit", (member("core"), FACE + 1))
     world.issue(face=1, least=0)
-    with refused("Receivables_LimitExceeded"):
+    with refused("Members_LimitExceeded"):
         world.issue(face=1, least=0)
     world.quorum("Members", "setLimit", "SetLimit", (member("core"), 1))
     world.pass_on(scene.root, "supplier 1", "supplier 2", 100)  # a lower limit stops new issues only
-    limit, used = world.see("Receivables", "exposureOf", member("core"))
+    limit, used = world.see("Members", "exposureOf", member("core"))
     assert (limit, used) == (1, FACE + 1)
 
 

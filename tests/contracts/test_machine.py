@@ -31,6 +31,7 @@ from tests.contracts.sumtree import SumTree
 from tests.contracts.world import (
     BLACKLISTED,
     DAY,
+    FINANCED,
     FROZEN,
     HOUR,
     LOCKED,
@@ -307,7 +308,10 @@ class Contracts(RuleBasedStateMachine):
             undistributed = sum(world.see("Receivables", "roundOf", receivable, r)[4] for r in range(state.rounds))
             assert held == terms["outstanding"] + undistributed
         used = sum(s.outstanding for s in book.terms.values())
-        assert world.see("Receivables", "exposureOf", member("core"))[1] == used
+        assert world.see("Members", "exposureOf", member("core"))[1] == used
+        assert world.see("Members", "debtOf", member("core"), 156) == used
+        bought = [s.amount for s in book.notes.values() if s.flags & (LOCKED | FINANCED)]
+        assert world.see("Members", "financierExposureOf", member("financier"), 156)[1] == sum(bought)
 
     def check_against_a_replay(self) -> None:
         """I9, I10, I20: another book filled from the log alone is equal, and each id proves its descent."""

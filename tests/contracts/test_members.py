@@ -49,7 +49,7 @@ def test_enrolment_is_written_and_pushed(world: World) -> None:
     word = world.see("Members", "wordOf", member("new"))
     assert word == int(signing.address("new"), 16) | 7 << 160 | OBLIGOR << 192
     assert mirror(world, "Receivables", "new") == mirror(world, "EntrustedAccounts", "new") == word
-    assert world.see("Receivables", "exposureOf", member("new")) == (500, 0)
+    assert world.see("Members", "exposureOf", member("new")) == (500, 0)
     assert world.see("Members", "limitOf", member("new")) == 500
     assert world.see("Members", "payingBankOf", member("new")).lower() == member("bank").lower()
     assert world.see("Members", "keyOf", member("new")).lower() == signing.address("new").lower()
@@ -161,7 +161,7 @@ def test_standing_and_halt_are_separate(world: World) -> None:
 def test_a_limit_change_keeps_what_is_used(world: World) -> None:
     world.issue(face=700)
     world.quorum("Members", "setLimit", "SetLimit", (member("core"), 900))
-    assert world.see("Receivables", "exposureOf", member("core")) == (900, 700)
+    assert world.see("Members", "exposureOf", member("core")) == (900, 700)
     world.appoint("core", "other bank")
     assert world.see("Members", "payingBankOf", member("core")).lower() == member("other bank").lower()
 

@@ -51,7 +51,7 @@ def test_issue_makes_an_offer_and_uses_the_limit(world: World) -> None:
     assert terms["minAmount"] == 1_00
     assert terms["currency"] == 156
     assert terms["maturity"] == world.issued[4]
-    assert world.see("Receivables", "exposureOf", member("core")) == (LIMIT, FACE)
+    assert world.see("Members", "exposureOf", member("core")) == (LIMIT, FACE)
     assert world.see("Receivables", "receivableOf", world.issued[7]) == root >> 192
     assert root == note_id(root >> 192, 0, 0, world.issued[8])
     assert world.see("Receivables", "slotOf", root) == root >> 192
@@ -120,12 +120,12 @@ def test_only_an_obligor_issues_and_only_to_members(world: World) -> None:
 def test_the_limit_holds_to_the_cent(world: World) -> None:
     world.quorum("Members", "setLimit", "SetLimit", (member("core"), 2 * FACE))
     world.issue()
-    with refused("Receivables_LimitExceeded"):
+    with refused("Members_LimitExceeded"):
         world.issue(face=FACE + 1)
     world.issue(face=FACE)
     world.quorum("Members", "setLimit", "SetLimit", (member("core"), 1))
-    assert world.see("Receivables", "exposureOf", member("core")) == (1, 2 * FACE)
-    with refused("Receivables_LimitExceeded"):
+    assert world.see("Members", "exposureOf", member("core")) == (1, 2 * FACE)
+    with refused("Members_LimitExceeded"):
         world.issue(face=1, least=0)
 
 
@@ -139,7 +139,7 @@ def test_one_receivable_a_fingerprint_until_it_is_cancelled(world: World) -> Non
     assert world.see("Receivables", "receivableOf", tag("invoice 8")) == 0
     assert world.terms(again >> 192)["status"] == 4
     assert world.terms(again >> 192)["outstanding"] == 0
-    assert world.see("Receivables", "exposureOf", member("core"))[1] == FACE
+    assert world.see("Members", "exposureOf", member("core"))[1] == FACE
     with refused("AlreadyUsed"):  # signed no later than the cancelled one
         world.issue(fingerprint=tag("invoice 8"))
     third = world.issue(fingerprint=tag("invoice 8"), deadline=world.soon + 1)
@@ -178,7 +178,7 @@ def test_an_offer_ends_at_its_hour(world: World) -> None:
     world.lapse(where)
     assert world.terms(root >> 192)["status"] == 4
     assert world.note(root).amount == 0
-    assert world.see("Receivables", "exposureOf", member("core"))[1] == 0
+    assert world.see("Members", "exposureOf", member("core"))[1] == 0
     with refused("Receivables_NotOffered"):
         world.lapse(where)
 
@@ -685,7 +685,7 @@ def test_only_the_paying_bank_says_paid(world: World) -> None:
     world.standing("bank", 0)
     world.pay(receivable, FACE, reference=tag("line"))
     assert world.terms(receivable)["status"] == 3
-    assert world.see("Receivables", "exposureOf", member("core"))[1] == 0
+    assert world.see("Members", "exposureOf", member("core"))[1] == 0
     with refused("Receivables_WrongStatus"):
         world.pay(receivable, 1)
     other = world.accepted() >> 192
@@ -890,7 +890,7 @@ def test_overdue_halts_and_payment_cures(world: World) -> None:
     world.do("Members", "haltOverdue", later)
     with refused("Receivables_NotOverdue"):
         world.do("Members", "haltOverdue", receivable)
-    assert world.see("Receivables", "overdueOf", member("core")) == 2
+    assert world.see("Members", "overdueOf", member("core")) == 2
     assert world.terms(receivable)["status"] == 2
     with refused("Receivables_ObligorHalted"):
         world.issue()
@@ -899,7 +899,7 @@ def test_overdue_halts_and_payment_cures(world: World) -> None:
     world.pay(receivable, FACE - 1, 1)
     world.pay(receivable, 1)
     assert world.terms(receivable)["status"] == 3
-    assert world.see("Receivables", "overdueOf", member("core")) == 1
+    assert world.see("Members", "overdueOf", member("core")) == 1
     with refused("Members_StillOverdue"):
         world.quorum("Members", "cure", "Cure", (member("core"), tag("paid")))
     world.pay(later, FACE)

@@ -37,7 +37,7 @@ def test_issue_accept_pass_finance_pay_settle(world: World) -> None:
         member("supplier 2").lower(): 100_000_00,
         member("financier").lower(): 200_000_00,
     }
-    assert world.see("Receivables", "exposureOf", member("core"))[1] == 0
+    assert world.see("Members", "exposureOf", member("core"))[1] == 0
 
 
 def test_entrusted_account_from_lock_to_refund(world: World) -> None:

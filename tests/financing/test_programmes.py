@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from dataclasses import replace
 from datetime import date
 
 import pytest
@@ -10,8 +11,10 @@ from sqlmodel import select
 from tests.financing.scene import Scene
 from tests.installation import CNY, Installation
 
-from scf.demo.cast import CORE, FARHILL, HARBOUR, LOTUS, PINE
+from scf.demo.cast import CIVIC, CORE, FARHILL, HARBOUR, LOTUS, PINE
+from scf.kernel.dates import day_of
 from scf.kernel.problems import Problem
+from scf.parties.keys import demo_key
 from scf.receivables.programmes import LimitReservation
 from scf.receivables.replay import book_records
 from scf.receivables.service import PassRequest
@@ -54,9 +57,8 @@ def test_a_programme_binds_term_tiers_parts_and_financiers(installation: Install
 
 def test_a_groups_limit_is_shown_refuses_and_is_held_while_an_act_is_on_its_way(installation: Installation) -> None:
     at, app = installation, installation.app
-    with app.desk.session() as session:
-        app.programmes.group(session, at.who(CORE), "North")
-        app.programmes.set_limit(session, "group", "North", CNY, 150_000_00)
+    at.limit("member", at.who(CORE), group="North")
+    at.limit("group", "North", 150_000_00)
     at.issued(at.trade("INV-1", FACE), FACE)
     with app.desk.session() as session:
         views = {view.kind: view for view in app.programmes.limits(session, obligor=at.who(CORE))}
@@ -76,8 +78,7 @@ def test_a_groups_limit_is_shown_refuses_and_is_held_while_an_act_is_on_its_way(
 def test_a_financiers_limit_stops_the_purchase(installation: Installation) -> None:
     scene = Scene(installation)
     _, root = scene.issued()
-    with scene.app.desk.session() as session:
-        scene.app.programmes.set_limit(session, "financier", installation.who(HARBOUR), CNY, 100_000_00)
+    installation.limit("financier", installation.who(HARBOUR), 100_000_00)
     scene.sold(root, 60_000_00, recourse=False)
     with pytest.raises(Problem, match="financier"):
         scene.sold(root, 60_000_00 - 1, recourse=False)
@@ -133,3 +134,73 @@ def test_the_replay_names_the_receivables_a_pending_rule_would_have_refused(inst
     assert found.examined == 2
     assert [one.record.reference for one in found.newly_refused] == [str(reply["receivable"])]
     assert found.newly_refused_minor == {CNY: FACE}
+
+
+def test_terms_out_of_range_or_beyond_the_rule_are_refused_when_the_programme_opens(installation: Installation) -> None:
+    at, app = installation, installation.app
+
+    def opening(**terms: int) -> None:
+        body = {"obligor": at.who(CORE), "currency": CNY, "name": "Castings", **terms}
+        with app.desk.session() as session:
+            app.changes.request(session, "open_programme", body, demo_key("core-maker").address)
+
+    for name, value in (
+        ("tenor_months", 0), ("tenor_days", -1), ("max_tier", 251), ("min_minor", 0), ("max_children", 0),
+        ("funding_days", 3), ("funding_days", -1),
+    ):  # fmt: skip
+        problem = at.refused("programme_terms", lambda name=name, value=value: opening(**{name: value}))
+        assert problem.facts["term"] == name
+    beyond = at.refused("programme_funding_days", lambda: opening(funding_days=2))
+    assert "CN-FUND-DAYS" in beyond.sentence("en") and "T+1" in beyond.sentence("zh-CN")
+
+
+def test_a_programmes_day_of_payment_moves_the_price(installation: Installation) -> None:
+    scene = Scene(installation)
+    app, harbour = scene.app, installation.who(HARBOUR)
+    with app.desk.session() as session:
+        app.programmes.open(session, name="Same day", obligor=installation.who(CORE), currency=CNY, funding_days=0)
+    _, root = scene.issued()
+    with app.desk.session() as session:
+        ask = app.financing.ask(session, root, FACE, [harbour, installation.who(FARHILL)]).id
+        assert app.financing.funding.days_of_note(session, root) == 0
+    _, figures = app.financing.prepare_quote(ask, harbour, rate_ppm=60_000, paying_bank=installation.who(CIVIC))
+    assert figures.funded_on == day_of(app.clock.now())
+    assert figures.days == (scene.due(1) - figures.funded_on).days
+
+
+def test_a_programme_closed_or_opened_later_changes_nothing_for_what_was_issued(installation: Installation) -> None:
+    at, app = installation, installation.app
+    words = {"wording_en": "Paid to the holder, whatever we hold against you.", "wording_zh": "见票即付，不得抵销。"}
+    with app.desk.session() as session:
+        first = app.programmes.open(
+            session, name="Old", obligor=at.who(CORE), currency=CNY, min_minor=1, max_children=1, **words
+        ).id
+    trade = at.trade("INV-1", FACE)
+    prepared = app.receivables.prepare_issue(at.request(trade, FACE))
+    assert words["wording_en"] in prepared.summary["en"] and words["wording_zh"] in prepared.summary["zh-CN"]
+    note = str(at.submit(prepared)["note"])
+    at.clock.advance(hours=1)
+    with app.desk.session() as session:
+        app.programmes.close(session, first or 0)
+        app.programmes.open(session, name="New", obligor=at.who(CORE), currency=CNY, min_minor=50_000_00, tenor_days=9)
+    accepting = app.receivables.prepare_accept(note)
+    assert "Old" in accepting.summary["en"] and words["wording_en"] in accepting.summary["en"]
+    at.submit(accepting)
+    at.passed(note, PINE, 10_000_00, at.trade("INV-2", 10_000_00, seller=PINE, buyer=LOTUS))  # smaller than New allows
+    other = at.trade("INV-3", 10_000_00, seller=PINE, buyer=LOTUS)
+    second = PassRequest(note, at.who(PINE), 10_000_00, other.document)
+    at.refused("programme_parts", lambda: app.receivables.prepare_pass(second))  # Old's own term still binds it
+    late = at.trade("INV-4", FACE)
+    at.refused("programme_tenor", lambda: app.receivables.prepare_issue(at.request(late, FACE)))
+    short = app.receivables.prepare_issue(replace(at.request(late, FACE, days=8), min_minor=50_000_00))
+    assert words["wording_en"] not in short.summary["en"]
+
+
+def test_tiers_and_the_smallest_part_are_terms_of_a_programme(installation: Installation) -> None:
+    at, app = installation, installation.app
+    with app.desk.session() as session:
+        app.programmes.open(session, name="Flat", obligor=at.who(CORE), currency=CNY, max_tier=2, min_minor=5_000_00)
+    trade = at.trade("INV-1", FACE)
+    deep = replace(at.request(trade, FACE), min_minor=5_000_00)
+    at.refused("programme_tiers", lambda: app.receivables.prepare_issue(deep))
+    at.refused("programme_smallest", lambda: app.receivables.prepare_issue(replace(deep, max_tier=2, min_minor=1)))

@@ -101,7 +101,7 @@ def test_refusals_say_what_is_wrong(programme: Programme):
         "ledger_receivables_amount_exceeded": programme.pass_call(note, 0, "s1", 1_001),
         "ledger_receivables_wrong_child_index": programme.pass_call(note, 5, "s1", 10),
         "ledger_receivables_fingerprint_taken": programme.issue_call(500, "INV-2"),
-        "ledger_receivables_limit_exceeded": programme.issue_call(10**13, "INV-3"),
+        "ledger_members_limit_exceeded": programme.issue_call(10**13, "INV-3"),
         "ledger_signature_expired": programme.issue_call(5, "INV-4", deadline=START - 1),
         "ledger_receivables_bad_terms": programme.issue_call(5, "INV-5", maturity=START - DAY),
     }

@@ -306,9 +306,8 @@ def test_the_scene_is_still_whole(scene: Scene) -> None:
 def test_a_forged_issue_uses_up_nobodys_limit(installation: Installation) -> None:
     """What is held for an act against a group's limit is held only once keys and ledger agree to the act."""
     at = installation
-    with at.app.desk.session() as session:
-        at.app.programmes.group(session, at.who(CORE), "Northbridge")
-        at.app.programmes.set_limit(session, "group", "Northbridge", "CNY", FACE)
+    at.limit("member", at.who(CORE), group="Northbridge")
+    at.limit("group", "Northbridge", FACE)
     prepared = at.app.receivables.prepare_issue(at.request(at.trade("INV-1", FACE), FACE))
     wrong = [signed_by(prepared, key.private) for key in (STRANGER, demo_key("core-maker"))]
     at.refused(

@@ -11,7 +11,10 @@ from tests.api.conftest import As
 from tests.api.installation import LOTUS, PINE, Installation
 
 from scf.financing.declining import Declined
+from scf.installation import OPERATOR_NAMES
 from scf.jobs.models import Notice
+from scf.ledger.signing import sign_digest
+from scf.parties.keys import demo_key
 from scf.receivables.models import Note
 from scf.risk import service as risk
 
@@ -80,6 +83,13 @@ def test_the_book_adds_up_and_its_limit_needs_a_second_person(demo: Installation
     assert silent.status_code >= 400
     agreed = officer.post("/to-approve/change", data={"change": change.group(1), "decision": "approve"})
     assert "It holds from now on" in agreed.text
+    waits = harbour.get("/book").text
+    assert "No limit is set" in waits and "Two operators have to sign." in waits
+    with demo.app.desk.session() as session:
+        (act,) = demo.app.limits.all(session, waiting=True)
+        number, digest = act.id, demo.app.limits.typed(session, act).digest
+    for name in OPERATOR_NAMES[:2]:
+        demo.app.limits.sign(number, demo_key(name).address, sign_digest(demo_key(name).private, digest))
     assert "CNY\u00a05,000,000.00" in harbour.get("/book").text
 
 
@@ -101,3 +111,10 @@ def test_deals_are_told_apart_by_our_own_policy(demo: Installation, act_as: As) 
     (figure,) = [one for one in figures if one.financier == harbour]
     assert figure.price is not None
     assert rows[small]["indicative_apr_percent"] == f"{figure.price.apr_ppm / 10_000:.4f}", "our policy's own price"
+
+
+def test_the_questions_of_an_issue_say_at_the_start_who_signs_and_what_is_free(act_as: As) -> None:
+    page = act_as("core").get("/act/issue").text
+    assert "Two people of the firm sign this" in page and 'href="/to-accept"' in page
+    assert '<button class="main">Go on' not in page, "nobody is led to a signature that is refused"
+    assert "CNY\u00a020,000,000.00" in page

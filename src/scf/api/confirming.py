@@ -6,8 +6,6 @@ checker compares what was proposed with the papers as they stand by then, and se
 
 from __future__ import annotations
 
-import csv
-import io
 import json
 from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
@@ -38,9 +36,15 @@ from scf.reconciliation.models import (
     InvoiceRow,
 )
 from scf.rulebook.service import Judgement
+from scf.standards import csvlist
 
 MOST_AT_ONCE = 100
 _MAX_BYTES = 1_000_000
+_COLUMNS = {
+    "invoice": ("invoice", "发票号"),
+    "amount": ("amount", "金额"),
+    "supplier": ("supplier", "供应商"),
+}
 _BACKING = (Kind.ORDER, Kind.DESPATCH, Kind.DELIVERY, Kind.INSPECTION)
 
 
@@ -141,23 +145,20 @@ def read_file(raw: bytes) -> list[tuple[int, str, str, str]]:
 
     Returns (line, invoice, amount, supplier). Raises Problem `batch_unreadable` or `batch_row_refused`.
     """
-    if len(raw) > _MAX_BYTES:
-        raise Problem("batch_unreadable", reason=f"> {_MAX_BYTES} bytes")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem("batch_unreadable", reason="UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text))
-    if not {"invoice", "amount"} <= set(reader.fieldnames or ()):
-        raise Problem("batch_unreadable", reason="columns invoice, amount / 缺少 invoice、amount 列")
     rows = []
-    for line, row in enumerate(reader, start=2):
-        number = (row["invoice"] or "").strip().removeprefix("'")
+    found = csvlist.read_list(
+        raw,
+        _COLUMNS,
+        optional=("supplier",),
+        most_bytes=_MAX_BYTES,
+        most_rows=MOST_AT_ONCE,
+        code="batch_unreadable",
+    )
+    for line, cells in found:
+        number = cells["invoice"].removeprefix("'")
         if not number:
             raise Problem("batch_row_refused", line=line, reason="invoice / 发票号")
-        rows.append((line, number, (row["amount"] or "").strip(), (row.get("supplier") or "").strip()))
-    if not 0 < len(rows) <= MOST_AT_ONCE:
-        raise Problem("batch_unreadable", reason=f"1–{MOST_AT_ONCE} rows, not {len(rows)}")
+        rows.append((line, number, cells["amount"], cells["supplier"]))
     return rows
 
 

@@ -1,4 +1,4 @@
-"""Routes of two people's work, programmes and limits, the fairness meter and notices."""
+"""Routes of two people's work, programmes, the fairness meter and notices."""
 
 from __future__ import annotations
 
@@ -110,7 +110,7 @@ def send_back(app: Scf, caller: Who, approval_id: str, body: ReasonBody) -> dict
     return approving.send_back(app, caller, approval_id, body.reason)
 
 
-# Programmes and limits ------------------------------------------------------------------------------------------------
+# Programmes ------------------------------------------------------------------------------------------------
 
 
 @router.get("/programmes", tags=["programmes"])
@@ -123,35 +123,6 @@ def programmes(app: Scf, caller: Who) -> dict[str, Any]:
             rows = [row for row in rows if _takes_part(row, caller, related)]
         names = app.parties.names(session)
         return {"items": [_programme(row, names) for row in rows], "next": None}
-
-
-@router.get("/limits", tags=["programmes"])
-def limits(
-    app: Scf,
-    caller: Who,
-    of: Annotated[str | None, Query(max_length=42)] = None,
-    currency: Annotated[str, Query(min_length=3, max_length=3)] = "CNY",
-) -> dict[str, Any]:
-    """What the caller's firm may still promise or buy: limit, used, free. Another's (`of`) only for overseers."""
-    if of is not None and of not in caller.addresses and not caller.sees_all:
-        raise Problem("unknown_participant", who=of)
-    items = []
-    with app.reading() as session:
-        for who in [of] if of else sorted(caller.addresses):
-            for view in app.programmes.limits(session, obligor=who, financier=who, currency=currency):
-                if view.kind == "obligor" and not view.limit_minor:
-                    continue
-                items.append(
-                    {
-                        "kind": view.kind,
-                        "subject": view.subject,
-                        "limit": amount(view.limit_minor, view.currency),
-                        "used": amount(view.used_minor, view.currency),
-                        "free": amount(view.free_minor, view.currency),
-                    }
-                )
-            two = app.two_people.amounts(session, who)
-        return {"items": items, "two_people_from": {act: amount(minor, currency) for act, minor in two.items()}}
 
 
 # Competing claims -----------------------------------------------------------------------------------------------------
@@ -298,6 +269,7 @@ def _programme(row: Programme, names: dict[str, str]) -> dict[str, Any]:
         "tenor_days": row.tenor_days,
         "max_tier": row.max_tier,
         "max_children": row.max_children,
+        "funding_days": row.funding_days,
         "min": amount(row.min_minor, row.currency),
         "financiers": [{"address": who, "name": names.get(who, who)} for who in approved],
         "wording": {"en": row.wording_en, "zh-CN": row.wording_zh},

@@ -204,7 +204,13 @@ def _ask(app: App, session: Session, caller: Caller, row: FinancingAsk) -> dict[
         "own_quotes": [_offer(app, session, one) for one in offers if one.financier in caller.addresses],
         "steps": [
             {"name": one.name, "who": one.who, "state": one.state, "until": moment(one.until), "way_back": one.way_back}
-            for one in sealing.steps(session, row, app.clock.now(), app.maturity.calendar, app.financing.funding.days())
+            for one in sealing.steps(
+                session,
+                row,
+                app.clock.now(),
+                app.maturity.calendar,
+                app.financing.funding.days_of_note(session, row.note_id),
+            )
         ],
     }
 

@@ -146,11 +146,10 @@ def _opened(data: Path, *, read_only: bool = False) -> App:
 
 
 def _text(path: Path) -> str:
-    raw = path.read_bytes()
-    try:
-        return raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem("mass_list_unreadable", reason="UTF-8") from error
+    from scf.receivables.mass_list import MOST_BYTES
+    from scf.standards.csvlist import utf8_text
+
+    return utf8_text(path.read_bytes(), most_bytes=MOST_BYTES, code="mass_list_unreadable")
 
 
 def _facts(given: Sequence[str] | None) -> dict[str, str]:

@@ -17,6 +17,7 @@ from scf.installation import OPERATOR_NAMES, Settings
 from scf.kernel.clock import VirtualClock
 from scf.kernel.dates import day_of, next_day, to_unix
 from scf.kernel.money import format_money
+from scf.kernel.private import private_folder
 from scf.kernel.problems import Problem
 from scf.ledger.signing import sign_digest
 from scf.parties.keys import demo_key
@@ -63,7 +64,7 @@ def deliveries(data: Path, path: Path, mapping: str, wanted: int | None) -> None
 
 def demo_settings(data: Path) -> Settings:
     """Settings of a demo installation; the folder is marked, so that every later start knows its keys are public."""
-    data.mkdir(parents=True, exist_ok=True)
+    private_folder(data)
     (data / "demo").touch()
     return Settings.from_environment(data, demo=True)
 

@@ -70,9 +70,9 @@ class AutomaticQuotes:
         `funded_on` is the day the money shall come (see `funding_days`); a later one costs less. Raises
         Problem `unknown_note`, `note_not_movable`, `amount_above_note`, `funding_day_not_offered`.
         """
-        funded = self._funding_day(funded_on)
         note, row = self._movable(session, note_id, amount_minor)
-        programme = self._programmes.of(session, row.obligor, row.currency)
+        funded = self._funding_day(session, row, funded_on)
+        programme = self._programmes.of_receivable(session, row)
         allowed = set(filter(None, programme.financiers.split(","))) if programme else set()
         found = []
         for policy, terms in self._policies.in_force(session, row.currency):
@@ -151,13 +151,14 @@ class AutomaticQuotes:
             )
         return note, row
 
-    def funding_days(self) -> tuple[date, date, date]:
-        """(first, usual, last) day on which money can be wanted: today, T+1 by rule, and the last that a lock bears."""
-        now, usual = today(self._desk.clock), self._financing.funding.usual_day()
+    def funding_days(self, session: Session, row: Receivable) -> tuple[date, date, date]:
+        """(first, usual, last) day on which money can be wanted: today, by rule or programme, the last in a lock."""
+        funding = self._financing.funding
+        now, usual = today(self._desk.clock), funding.usual_day(funding.days_of(session, row))
         return now, usual, max(usual, next_day(now, LATEST_FUNDING_DAYS))
 
-    def _funding_day(self, wanted: date | None) -> date:
-        now, usual, last = self.funding_days()
+    def _funding_day(self, session: Session, row: Receivable, wanted: date | None) -> date:
+        now, usual, last = self.funding_days(session, row)
         if wanted is not None and not now <= wanted <= last:
             raise Problem(
                 "funding_day_not_offered", day=wanted.isoformat(), first=now.isoformat(), last=last.isoformat()

@@ -141,11 +141,13 @@ class FinancingDesk:
             seller = self._parties.name_of(session, ask.asker)
             self.into_locked(session, entrusted_account, ask.asker)
             self._rules.quoting(session, note, receivable, ask, fees=fees, recourse=recourse)
+            self._ask_limits(session, financier, ask.amount_minor, receivable.currency)
+            days = self.funding.days_of(session, receivable)
         figures = price(
             ask.amount_minor,
             receivable.currency,
             rate_ppm,
-            funded_on or self.funding.usual_day(),
+            funded_on or self.funding.usual_day(days),
             day_of(receivable.maturity),
             fees=fees,
         )
@@ -261,6 +263,8 @@ class FinancingDesk:
             offer = self._offer(session, quote_hash)
             ask = self._ask(session, offer.ask_id)
             financier = self._parties.name_of(session, offer.financier)
+            code = str(json.loads(offer.price)["currency"])
+            self._ask_limits(session, offer.financier, ask.amount_minor, code)
         text = words.acceptance(offer, financier)
         return self._desk.prepare(
             "accept_quote",
@@ -274,6 +278,11 @@ class FinancingDesk:
             signers=(ask.asker,),
             summary=text,
         )
+
+    def _ask_limits(self, session: Session, financier: str, amount_minor: int, code: str) -> None:
+        """Nobody signs what a financier's limit refuses."""
+        for check in self.checks:
+            check(session, "quote", {"financier": financier, "amount": amount_minor, "currency": code})
 
     def accept_call(self, message: Mapping[str, Any], signatures: Sequence[bytes]) -> Call:
         """The ledger call that locks the note for the quote's financier."""

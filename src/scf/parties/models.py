@@ -33,6 +33,27 @@ class Seat(SQLModel, table=True):
     created_at: int = Field(sa_type=BigInteger)
 
 
+class CompanyGroup(SQLModel, table=True):
+    """A group of companies by its name. The ledger knows its number only."""
+
+    __tablename__ = "company_group"
+
+    number: int = Field(primary_key=True, description="1 and up, at most 2^24 - 1")
+    name: str = Field(unique=True, max_length=80)
+
+
+class ExposureLimit(Book, table=True):
+    """Books: the most that a group may owe or a financier may have bought, in minor units of a currency."""
+
+    __tablename__ = "book_exposure_limit"
+
+    kind: str = Field(primary_key=True, max_length=10, description="group or financier")
+    subject: str = Field(primary_key=True, max_length=42, description="Number of the group, address of the financier")
+    currency: str = Field(primary_key=True, max_length=3)
+    limit_minor: int = Field(sa_type=BigInteger)
+    set_at: int = Field(sa_type=BigInteger)
+
+
 class Member(Book, table=True):
     """Books: one member of the ledger, as enrolled by the operator quorum."""
 
@@ -45,6 +66,7 @@ class Member(Book, table=True):
     standing: int = 0
     halted: bool = False
     limit_minor: int = Field(default=0, sa_type=BigInteger)
+    group_number: int = Field(default=0, index=True, description="Group whose debts count together; 0 for none")
     paying_bank: str | None = Field(default=None, max_length=42)
     identity: str = Field(max_length=66)
     enrolled_at: int = Field(sa_type=BigInteger)

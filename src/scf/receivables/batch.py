@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 import re
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -15,10 +13,12 @@ from scf.kernel.money import format_money, parse_minor
 from scf.kernel.problems import Problem
 from scf.receivables import queries
 from scf.receivables.models import NoteState
+from scf.standards.csvlist import read_list
 
 MOST_AT_ONCE = 100
 """Notes one signature may accept."""
 _MAX_BYTES = 1_000_000
+_COLUMNS = {"note": ("note", "凭证"), "amount": ("amount", "金额")}
 _NOTE = re.compile(r"0x[0-9a-f]{64}")
 
 
@@ -36,27 +36,19 @@ def read_batch(raw: bytes) -> list[BatchRow]:
 
     Raises Problem `batch_unreadable` or `batch_row_refused` with the line.
     """
-    if len(raw) > _MAX_BYTES:
-        raise Problem("batch_unreadable", reason=f"> {_MAX_BYTES} bytes")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem("batch_unreadable", reason="UTF-8") from error
-    reader = csv.DictReader(io.StringIO(text))
-    if "note" not in (reader.fieldnames or ()):
-        raise Problem("batch_unreadable", reason="column `note` / 缺少 note 列")
     rows: list[BatchRow] = []
     seen: set[str] = set()
-    for place, row in enumerate(reader, start=2):
-        note = (row["note"] or "").strip().lower()
+    found = read_list(
+        raw, _COLUMNS, optional=("amount",), most_bytes=_MAX_BYTES, most_rows=MOST_AT_ONCE, code="batch_unreadable"
+    )
+    for line, cells in found:
+        note = cells["note"].lower()
         if not _NOTE.fullmatch(note):
-            raise Problem("batch_row_refused", line=place, reason="note")
+            raise Problem("batch_row_refused", line=line, reason="note")
         if note in seen:
-            raise Problem("batch_row_refused", line=place, reason="twice / 重复")
+            raise Problem("batch_row_refused", line=line, reason="twice / 重复")
         seen.add(note)
-        rows.append(BatchRow(place, note, (row.get("amount") or "").strip() or None))
-    if not rows or len(rows) > MOST_AT_ONCE:
-        raise Problem("batch_unreadable", reason=f"1–{MOST_AT_ONCE} rows, not {len(rows)}")
+        rows.append(BatchRow(line, note, cells["amount"] or None))
     return rows
 
 

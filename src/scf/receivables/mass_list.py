@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import csv
-import io
 from collections.abc import Mapping, Sequence
 
 import sqlalchemy as sa
@@ -14,6 +12,7 @@ from scf.kernel.problems import Problem
 from scf.ledger.sumtree import MOST_LEAVES
 from scf.parties.models import Member, Organisation, Seat
 from scf.receivables.models import Note, Receivable
+from scf.standards import csvlist
 
 MOST_BYTES = 16_000_000
 """Largest list that is read; 131,072 rows take about 8 MB."""
@@ -67,35 +66,8 @@ def read_list(raw: bytes) -> list[tuple[int, str, str]]:
     A recipient is an address on the ledger, a unified social credit code, or a registered name nobody else has.
     Raises Problem `mass_list_unreadable`.
     """
-    if len(raw) > MOST_BYTES:
-        raise Problem("mass_list_unreadable", reason=f"> {MOST_BYTES // 1_000_000} MB")
-    try:
-        text = raw.decode("utf-8-sig")
-    except UnicodeDecodeError as error:
-        raise Problem("mass_list_unreadable", reason="UTF-8") from error
-    reader = csv.reader(io.StringIO(text, newline=""))
-    try:
-        head = [name.strip().lower() for name in next(reader, [])]
-        places = {}
-        for column, names in _COLUMNS.items():
-            found = [place for place, name in enumerate(head) if name in names]
-            if len(found) != 1:
-                raise Problem("mass_list_unreadable", reason=f"column `{names[0]}` / {names[1]}")
-            places[column] = found[0]
-        rows = []
-        for row in reader:
-            if not any(cell.strip() for cell in row):
-                continue
-            cells = [*row, *[""] * (1 + max(places.values()) - len(row))]
-            rows.append((reader.line_num, cells[places["recipient"]].strip(), cells[places["amount"]].strip()))
-            if len(rows) > MOST_LEAVES:
-                break
-    except csv.Error as error:
-        raise Problem("mass_list_unreadable", reason=str(error)) from error
-    if not 0 < len(rows) <= MOST_LEAVES:
-        given = f"> {MOST_LEAVES:,}" if rows else "0"
-        raise Problem("mass_list_unreadable", reason=f"1–{MOST_LEAVES:,} rows, not {given}")
-    return rows
+    found = csvlist.read_list(raw, _COLUMNS, most_bytes=MOST_BYTES, most_rows=MOST_LEAVES, code="mass_list_unreadable")
+    return [(line, cells["recipient"], cells["amount"]) for line, cells in found]
 
 
 def list_bytes(rows: Sequence[tuple[str, int]]) -> bytes:

@@ -1,7 +1,7 @@
 """Changes of programmes and limits as one person asks for them and another of the same firm decides.
 
-An obligor's own limit is on the ledger and moves by two operators' signatures; a group's limit is set by operators,
-a financier's its own, a programme the core enterprise's.
+Limits are on the ledger and move by two operators' signatures (`scf.parties.limits`); a financier's two people may ask
+the operators for another of its own. A programme is the core enterprise's.
 """
 
 from __future__ import annotations
@@ -9,20 +9,20 @@ from __future__ import annotations
 from collections.abc import Mapping, Sequence
 from typing import Any
 
-from sqlmodel import Session, select
+from sqlmodel import Session
 
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.parties.changes import Asked, ChangeKind
-from scf.parties.models import Member
+from scf.parties.limits import Limits, limit_of
 from scf.parties.service import Parties, Role
-from scf.receivables.programmes import ExposureLimit, Programme, Programmes
+from scf.receivables.programmes import RANGES, Programme, Programmes
 
-_TERMS = ("tenor_months", "tenor_days", "max_tier", "min_minor", "max_children", "wording_en", "wording_zh")
+_TERMS = (*RANGES, "wording_en", "wording_zh")
 
 
-def programme_changes(programmes: Programmes, parties: Parties) -> Sequence[ChangeKind]:
+def programme_changes(programmes: Programmes, parties: Parties, limits: Limits) -> Sequence[ChangeKind]:
     """`open_programme`, `close_programme` and `set_limit`."""
 
     def look_open(session: Session, body: Mapping[str, Any]) -> Asked:
@@ -32,6 +32,7 @@ def programme_changes(programmes: Programmes, parties: Parties) -> Sequence[Chan
             raise Problem("unknown_participant", who=obligor)
         for who in body.get("financiers", ()):
             parties.member(session, str(who))
+        programmes.check_terms(body)
         known = programmes.of(session, obligor, code)
         if known is not None:
             raise Problem("programme_exists", who=parties.name_of(session, obligor), currency=code)
@@ -75,40 +76,34 @@ def programme_changes(programmes: Programmes, parties: Parties) -> Sequence[Chan
     def look_limit(session: Session, body: Mapping[str, Any]) -> Asked:
         kind, subject, code = str(body["kind"]), str(body["subject"]), currency_of(str(body["currency"])).code
         limit = int(body["limit_minor"])
-        if kind not in ("group", "financier") or limit < 0:
-            raise Problem("unknown_limit_kind", kind=kind)
-        if kind == "group":
-            owner, who = _an_operator(session), subject
-        else:
-            owner, who = subject, parties.name_of(session, subject)
-            parties.member(session, subject)
-        known = session.get(ExposureLimit, (kind, subject, code))
-        before = format_money(known.limit_minor, code) if known else None
+        if kind != "financier" or limit < 0:
+            raise Problem("limit_not_a_firms_own", kind=kind)
+        who = parties.name_of(session, subject)
+        parties.member(session, subject)
+        known = limit_of(session, kind, subject, code)
+        before = None if known is None else format_money(known, code)
         amount = format_money(limit, code)
         return Asked(
             {
-                "en": f"Set the limit of {who} to {amount} ({f'was {before}' if before else 'there was none'}).",
-                "zh-CN": f"将 {who} 的限额设为 {amount}（{f'原为 {before}' if before else '原无限额'}）。",
+                "en": f"Ask the operators to set the limit of {who} to {amount} "
+                f"({f'now {before}' if before else 'there is none'}); two of them sign it on the ledger.",
+                "zh-CN": f"请求运营方将 {who} 的限额设为 {amount}（{f'现为 {before}' if before else '现无限额'}），"
+                "由两名运营人员在账本上签署。",
             },
-            owner,
-            known.limit_minor if known else None,
+            subject,
+            [known, sorted(one.id for one in limits.all(session, subject=subject, waiting=True))],
             amount_minor=limit,
             currency=code,
         )
 
     def apply_limit(session: Session, body: Mapping[str, Any], maker: str, checker: str) -> None:
-        limit = int(body["limit_minor"])
-        programmes.set_limit(session, str(body["kind"]), str(body["subject"]), str(body["currency"]), limit)
+        subject, minor = str(body["subject"]), int(body["limit_minor"])
+        limits.open(
+            session, kind="financier", subject=subject, by=checker, currency=str(body["currency"]), limit_minor=minor
+        )
 
     return (
         ChangeKind("open_programme", look_open, apply_open),
         ChangeKind("close_programme", look_close, apply_close),
         ChangeKind("set_limit", look_limit, apply_limit),
     )
-
-
-def _an_operator(session: Session) -> str:
-    for member in session.exec(select(Member).order_by(Member.address)):
-        if Role(member.roles) & Role.OPERATOR:
-            return member.address
-    raise Problem("unknown_participant", who="operator")

@@ -1,13 +1,14 @@
 """Programmes and limits: what a core enterprise allows, how much is used, how much is free, and who refuses beyond.
 
-The obligor's own limit is on the ledger as well. Limits of a group of obligors and of a financier are judged here under
-one lock: a submitted act reserves its amount until the books show it or the reservation runs out.
+The limits of an obligor, of its group and of a financier are on the ledger, which refuses beyond them. Here they are
+shown before anyone signs, and judged under one lock, so that nobody is told yes who would be refused there: a submitted
+act reserves its amount until the books show it or the reservation runs out.
 """
 
 from __future__ import annotations
 
 import zlib
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from datetime import date, timedelta
 from typing import Any
@@ -21,6 +22,7 @@ from scf.kernel.dates import add_months, day_of
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
+from scf.parties.limits import group_name, limit_of
 from scf.parties.models import Member
 from scf.parties.service import Parties
 from scf.receivables import queries
@@ -29,6 +31,15 @@ from scf.receivables.models import Financing, Note, NoteState, Receivable, Recei
 from scf.store.engine import is_postgresql
 
 RESERVED_SECONDS = 900
+RANGES: Mapping[str, tuple[int, int]] = {
+    "tenor_months": (1, 120),
+    "tenor_days": (1, 3_660),
+    "max_tier": (1, 250),
+    "min_minor": (1, 2**48 - 1),
+    "max_children": (1, 65_535),
+    "funding_days": (0, 2),
+}
+"""What a programme's terms may be: months, days, tiers, minor units, parts, business days (T+0 to T+2)."""
 
 
 class Programme(SQLModel, table=True):
@@ -45,33 +56,12 @@ class Programme(SQLModel, table=True):
     max_tier: int = 8
     min_minor: int = Field(default=1, sa_type=BigInteger)
     max_children: int = 500
+    funding_days: int | None = Field(default=None, description="Business days from price to payment; blank: by rule")
     financiers: str = Field(default="", sa_type=sa.Text, description="Approved addresses, comma separated; blank: any")
     wording_en: str = Field(default="", sa_type=sa.Text)
     wording_zh: str = Field(default="", sa_type=sa.Text)
     opened_at: int = Field(sa_type=BigInteger)
     closed_at: int | None = Field(default=None, sa_type=BigInteger)
-
-
-class GroupMember(SQLModel, table=True):
-    """An obligor belongs to a group of companies whose debts count together."""
-
-    __tablename__ = "group_member"
-
-    obligor: str = Field(primary_key=True, max_length=42)
-    group_name: str = Field(index=True, max_length=80)
-
-
-class ExposureLimit(SQLModel, table=True):
-    """The most that a group may owe or a financier may have bought, in minor units of a currency."""
-
-    __tablename__ = "exposure_limit"
-    __table_args__ = (sa.CheckConstraint("limit_minor >= 0", name="exposure_limit_amount"),)
-
-    kind: str = Field(primary_key=True, max_length=10, description="group or financier")
-    subject: str = Field(primary_key=True, max_length=80)
-    currency: str = Field(primary_key=True, max_length=3)
-    limit_minor: int = Field(sa_type=BigInteger)
-    set_at: int = Field(sa_type=BigInteger)
 
 
 class LimitReservation(SQLModel, table=True):
@@ -109,11 +99,14 @@ class Programmes:
     def __init__(self, desk: Desk, parties: Parties) -> None:
         self._desk = desk
         self._parties = parties
+        self.funding_rule: Callable[[], tuple[str, int]] = lambda: ("-", RANGES["funding_days"][1])
+        """The rule on the day of payment in force today, and its business days."""
 
     def open(self, session: Session, *, name: str, obligor: str, currency: str, **terms: Any) -> Programme:
         """Open a programme; terms as in `Programme`. Raises Problem `programme_exists`."""
         code = currency_of(currency).code
         self._parties.member(session, obligor)
+        self.check_terms(terms)
         if self.of(session, obligor, code) is not None:
             raise Problem("programme_exists", who=self._parties.name_of(session, obligor), currency=code)
         financiers = terms.pop("financiers", ())
@@ -128,6 +121,15 @@ class Programmes:
         session.add(row)
         session.flush()
         return row
+
+    def check_terms(self, terms: Mapping[str, Any]) -> None:
+        """Raises Problem `programme_terms` with the term and its range, `programme_funding_days` with the rule."""
+        for name, (least, most) in RANGES.items():
+            if terms.get(name) is not None and not least <= int(terms[name]) <= most:
+                raise Problem("programme_terms", term=name, least=least, most=most, given=terms[name])
+        rule, days = self.funding_rule()
+        if terms.get("funding_days") is not None and int(terms["funding_days"]) > days:
+            raise Problem("programme_funding_days", given=terms["funding_days"], most=days, rule=rule)
 
     def close(self, session: Session, programme_id: int) -> None:
         """End a programme; what was issued under it goes on."""
@@ -144,28 +146,41 @@ class Programmes:
             )
         ).first()
 
+    def at(self, session: Session, obligor: str, currency: str, moment: int) -> Programme | None:
+        """The programme open at a moment: what is closed or opened later changes nothing for what was issued before."""
+        return session.exec(
+            select(Programme)
+            .where(
+                Programme.obligor == obligor,
+                Programme.currency == currency,
+                Programme.opened_at <= moment,
+                sa.or_(col(Programme.closed_at).is_(None), col(Programme.closed_at) > moment),
+            )
+            .order_by(col(Programme.id))
+        ).first()
+
+    def of_receivable(self, session: Session, row: Receivable) -> Programme | None:
+        """The programme a receivable was issued under."""
+        return self.at(session, row.obligor, row.currency, row.issued_at)
+
+    def wording(self, session: Session, obligor: str, currency: str, moment: int) -> tuple[str, str]:
+        """The contract wording to be read with an issue and its acceptance, in English and Chinese; blank for none."""
+        programme = self.at(session, obligor, currency, moment)
+        if programme is None or not (programme.wording_en or programme.wording_zh):
+            return "", ""
+        english, chinese = programme.wording_en or programme.wording_zh, programme.wording_zh or programme.wording_en
+        return f" Terms of the programme “{programme.name}”: {english}", f"项目“{programme.name}”条款：{chinese}"
+
+    def funding_days(self, session: Session, row: Receivable) -> int | None:
+        """Business days to payment its programme asks for; None where the rule alone says."""
+        programme = self.of_receivable(session, row)
+        return programme.funding_days if programme else None
+
     def all(self, session: Session) -> Sequence[Programme]:
         """All programmes, oldest first."""
         return session.exec(select(Programme).order_by(col(Programme.id))).all()
 
     # Limits ----------------------------------------------------------------------------------------------------------
-
-    def group(self, session: Session, obligor: str, group_name: str) -> None:
-        """Say that an obligor belongs to a group."""
-        session.merge(GroupMember(obligor=obligor, group_name=group_name))
-        session.flush()
-
-    def set_limit(self, session: Session, kind: str, subject: str, currency: str, limit_minor: int) -> None:
-        """Set the limit of a `group` (by name) or a `financier` (by address). The obligor's own is on the ledger."""
-        if kind not in ("group", "financier"):
-            raise Problem("unknown_limit_kind", kind=kind)
-        code = currency_of(currency).code
-        session.merge(
-            ExposureLimit(
-                kind=kind, subject=subject, currency=code, limit_minor=limit_minor, set_at=self._desk.clock.now()
-            )
-        )
-        session.flush()
 
     def limits(
         self, session: Session, *, obligor: str | None = None, financier: str | None = None, currency: str = "CNY"
@@ -177,9 +192,8 @@ class Programmes:
             if member is not None:
                 used = queries.outstanding_of(session, obligor)
                 views.append(LimitView("obligor", obligor, currency, member.limit_minor, used))
-            group = session.get(GroupMember, obligor)
-            if group is not None:
-                views += self._view(session, "group", group.group_name, currency)
+                if member.group_number:
+                    views += self._view(session, "group", str(member.group_number), currency)
         if financier is not None:
             views += self._view(session, "financier", financier, currency)
         return views
@@ -187,7 +201,7 @@ class Programmes:
     def check(self, session: Session, act: str, message: Mapping[str, Any]) -> None:
         """Refuse an act beyond its programme or its group's limit.
 
-        Raises Problem `programme_…` or `amount_above_group_limit`.
+        Raises Problem `programme_…`, `amount_above_group_limit` or `amount_above_financier_limit`.
         """
         if act == "issue":
             self._check_issue(session, message)
@@ -195,6 +209,9 @@ class Programmes:
             self._check_pass(session, message)
         elif act == "finance":
             self._check_finance(session, message)
+        elif act == "quote":
+            for view in self._view(session, "financier", str(message["financier"]), str(message["currency"])):
+                self._require_free(view, int(message["amount"]))
 
     def reserve(self, session: Session, act: str, message: Mapping[str, Any]) -> None:
         """Hold the amount of a submitted act against group and financier limits, under one lock; again changes nothing.
@@ -203,10 +220,10 @@ class Programmes:
         """
         if act == "issue":
             code = currency_of(int(message["currency"])).code
-            group = session.get(GroupMember, message["obligor"])
-            if group is not None:
+            member = session.get(Member, message["obligor"])
+            if member is not None and member.group_number:
                 reference = hex_text(message["fingerprint"])
-                self._hold(session, "group", group.group_name, code, reference, int(message["face"]))
+                self._hold(session, "group", str(member.group_number), code, reference, int(message["face"]))
         elif act == "finance":
             reference = hex_text(message["quoteHash"])
             who, code = str(message["financier"]), str(message["currency"])
@@ -234,7 +251,7 @@ class Programmes:
     def _check_pass(self, session: Session, message: Mapping[str, Any]) -> None:
         note = queries.note(session, hex_text(message["parentId"]))
         row = queries.receivable(session, note.receivable_id)
-        programme = self.of(session, row.obligor, row.currency)
+        programme = self.of_receivable(session, row)
         if programme is None:
             return
         if note.tier + 1 > programme.max_tier:
@@ -248,7 +265,7 @@ class Programmes:
     def _check_finance(self, session: Session, message: Mapping[str, Any]) -> None:
         note = queries.note(session, hex_text(message["noteId"]))
         row = queries.receivable(session, note.receivable_id)
-        programme = self.of(session, row.obligor, row.currency)
+        programme = self.of_receivable(session, row)
         if programme is None or not programme.financiers:
             return
         for who in message["invited"]:
@@ -257,18 +274,19 @@ class Programmes:
                 raise Problem("programme_financier", programme=programme.name, who=name)
 
     def _view(self, session: Session, kind: str, subject: str, currency: str) -> list[LimitView]:
-        row = session.get(ExposureLimit, (kind, subject, currency))
-        if row is None:
+        limit_minor = limit_of(session, kind, subject, currency)
+        if limit_minor is None:
             return []
         used = self._booked(session, kind, subject, currency) + self._reserved(session, kind, subject, currency)
-        return [LimitView(kind, subject, currency, row.limit_minor, used)]
+        shown = group_name(session, int(subject)) if kind == "group" else subject
+        return [LimitView(kind, shown, currency, limit_minor, used)]
 
     def _booked(self, session: Session, kind: str, subject: str, currency: str) -> int:
         if kind == "group":
             query = (
                 select(sa.func.coalesce(sa.func.sum(col(Receivable.outstanding_minor)), 0))
-                .join(GroupMember, col(GroupMember.obligor) == col(Receivable.obligor))
-                .where(GroupMember.group_name == subject, Receivable.currency == currency)
+                .join(Member, col(Member.address) == col(Receivable.obligor))
+                .where(Member.group_number == int(subject), Receivable.currency == currency)
             )
         else:
             query = (
@@ -285,7 +303,11 @@ class Programmes:
 
     def _reserved(self, session: Session, kind: str, subject: str, currency: str, besides: str = "") -> int:
         if kind == "group":
-            booked = select(Receivable.fingerprint).where(Receivable.state != ReceivableState.CANCELLED)
+            # One that was cancelled before may be issued again under its fingerprint; that one is not booked yet.
+            since = col(LimitReservation.until) - RESERVED_SECONDS
+            booked = select(Receivable.fingerprint).where(
+                sa.or_(col(Receivable.state) != ReceivableState.CANCELLED, col(Receivable.issued_at) >= since)
+            )
         else:
             booked = select(Financing.quote_hash)
         query = select(sa.func.coalesce(sa.func.sum(col(LimitReservation.amount_minor)), 0)).where(
@@ -301,16 +323,17 @@ class Programmes:
     def _hold(
         self, session: Session, kind: str, subject: str, currency: str, reference: str, amount_minor: int
     ) -> None:
-        if session.get(ExposureLimit, (kind, subject, currency)) is None:
+        if limit_of(session, kind, subject, currency) is None:
             return
         connection = session.connection()
         if is_postgresql(connection):
             session.execute(sa.select(sa.func.pg_advisory_xact_lock(zlib.crc32(b"exposure limits"))))
-        limit = session.get(ExposureLimit, (kind, subject, currency), populate_existing=True)
+        limit_minor = limit_of(session, kind, subject, currency)
         used = self._booked(session, kind, subject, currency)
         used += self._reserved(session, kind, subject, currency, besides=reference)
-        if limit is not None:
-            self._require_free(LimitView(kind, subject, currency, limit.limit_minor, used), amount_minor)
+        if limit_minor is not None:
+            shown = group_name(session, int(subject)) if kind == "group" else subject
+            self._require_free(LimitView(kind, shown, currency, limit_minor, used), amount_minor)
         session.merge(
             LimitReservation(
                 kind=kind,

@@ -74,6 +74,8 @@ class Receivables:
         """By act: what its call needs beside the signed message."""
         self.after: dict[str, Callable[[Session, Done], None]] = {}
         """By act: what follows it, in the transaction that keeps its answer; safe to repeat."""
+        self.wording: Callable[[Session, str, str, int], tuple[str, str]] = lambda *_: ("", "")
+        """Wording of the programme (obligor, currency, moment of issue) in English and Chinese, read with the act."""
 
     # Documents -------------------------------------------------------------------------------------------------------
 
@@ -130,13 +132,14 @@ class Receivables:
         with self._desk.session() as session:
             self._judge.issue(session, message)
             creditor = self._parties.name_of(session, request.creditor)
+            wording = self.wording(session, request.obligor, request.currency, now)
         amount, day = format_money(request.face_minor, request.currency), request.maturity.isoformat()
         return self._prepared(
             "issue",
             message,
             (request.obligor,),
-            en=f"You promise to pay {amount} to {creditor} on {day}.",
-            zh=f"您承诺于 {day} 向 {creditor} 支付 {amount}。",
+            en=f"You promise to pay {amount} to {creditor} on {day}." + wording[0],
+            zh=f"您承诺于 {day} 向 {creditor} 支付 {amount}。" + wording[1],
         )
 
     def prepare_accept(self, note_id: str) -> Prepared:
@@ -145,14 +148,15 @@ class Receivables:
             note = self._offered(session, note_id)
             receivable = queries.receivable(session, note.receivable_id)
             payer, giver = (self._parties.name_of(session, who) for who in (receivable.obligor, note.giver))
+            wording = self.wording(session, receivable.obligor, receivable.currency, receivable.issued_at)
         amount = format_money(note.amount_minor, receivable.currency)
         day = day_of(receivable.maturity).isoformat()
         return self._prepared(
             "accept",
             {"noteId": int(note_id, 16), "deadline": self._deadline()},
             (note.holder,),
-            en=f"You accept from {giver} a claim of {amount}, payable by {payer} on {day}.",
-            zh=f"您签收来自 {giver} 的 {amount} 债权，由 {payer} 于 {day} 支付。",
+            en=f"You accept from {giver} a claim of {amount}, payable by {payer} on {day}." + wording[0],
+            zh=f"您签收来自 {giver} 的 {amount} 债权，由 {payer} 于 {day} 支付。" + wording[1],
         )
 
     def prepare_pass(self, request: PassRequest) -> Prepared:

@@ -18,6 +18,7 @@ from sqlalchemy.engine import URL, Dialect, make_url
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.pool import StaticPool
 
+from scf.kernel.private import private_file
 from scf.kernel.problems import Problem
 
 BIG = sa.BigInteger().with_variant(sa.Integer(), "sqlite")
@@ -84,6 +85,7 @@ def _open_sqlite(url: URL) -> Engine:
         arguments |= {"pool_size": 16, "max_overflow": 48}
         try:
             Path(str(url.database)).parent.mkdir(parents=True, exist_ok=True)
+            private_file(Path(str(url.database)))
         except OSError as error:
             raise Problem("database_unreachable", reason=error.strerror or "folder cannot be made") from error
     engine = sa.create_engine(url.set(drivername="sqlite+pysqlite"), **arguments)

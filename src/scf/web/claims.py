@@ -106,7 +106,9 @@ def _payouts(views: Views) -> Iterator[Coming]:
         code = queries.receivable(views.session, row.receivable_id).currency
         net = amount(row.net_minor, code)
         bank = views.name(row.paying_bank)
-        due = max(views.app.financing.funding.pay_day(day_of(note.made_at)), today(views.app.clock))
+        funding = views.app.financing.funding
+        days = funding.days_of(views.session, queries.receivable(views.session, note.receivable_id))
+        due = max(funding.pay_day(day_of(note.made_at), days), today(views.app.clock))
         yield Coming(due, net, bank, "payout", f"/notes/{row.note_id}")
 
 

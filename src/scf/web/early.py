@@ -87,7 +87,7 @@ def funding_days(views: Views, row: Receivable, wanted: str) -> dict[str, Any]:
 
     Raises Problem `funding_day_not_offered` when what is asked for is no day.
     """
-    now, usual, latest = views.app.quotes.funding_days()
+    now, usual, latest = views.app.quotes.funding_days(views.session, row)
     last = min(latest, day_of(row.maturity) - timedelta(days=1))
     try:
         chosen = date.fromisoformat(wanted) if wanted else min(usual, max(last, now))

@@ -12,6 +12,7 @@ from starlette.datastructures import FormData, UploadFile
 from scf.api.access import Caller
 from scf.kernel.problems import Problem
 from scf.receivables.mass_list import MOST_BYTES
+from scf.standards.csvlist import utf8_text
 from scf.web.i18n import N_
 
 
@@ -245,10 +246,7 @@ def _text_of(file: object) -> str | None:
     """The text of an uploaded list, without a byte order mark. Raises Problem `mass_list_unreadable`."""
     if not isinstance(file, UploadFile) or not file.filename:
         return None
-    try:
-        return file.file.read(MOST_BYTES + 1).decode("utf-8-sig")[:MOST_BYTES]
-    except UnicodeDecodeError as error:
-        raise Problem("mass_list_unreadable", reason="UTF-8") from error
+    return utf8_text(file.file.read(MOST_BYTES + 1), most_bytes=MOST_BYTES, code="mass_list_unreadable")
 
 
 def _ppm(percent: str) -> int:

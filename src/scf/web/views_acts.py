@@ -39,6 +39,7 @@ from scf.web.reading import (
     with_reading,
 )
 from scf.web.spoken import clips_of, price_words
+from scf.web.views_core import limits_of
 from scf.web.views_prove import prove_box, prove_by_form
 
 router = APIRouter()
@@ -249,6 +250,11 @@ def _form_page(
         request_for_money = session.get(FinancingAsk, str(form["ask"])) if form.get("ask") else None
         ask = shape_ask(views, request_for_money) if request_for_money else None
         number = registration_of(session, str(form["note"]).lower()) if name == "complete_financing" else None
+        owes_by = (
+            pages.app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR) if name == "issue" else None
+        )
+        limits = limits_of(pages.app, session, owes_by, str(form.get("currency") or "CNY")) if owes_by else []
+        two_people = owes_by is not None and pages.app.two_people.needed(session, name, owes_by, 0)
     if number and not form.get("registration"):  # the financier registered it; its bank need not copy it by hand
         form = FormData([*form.multi_items(), ("registration", number)])
     currency = (note or {}).get("amount") or (account or {}).get("amount") or {"currency": "CNY"}
@@ -275,6 +281,9 @@ def _form_page(
         note=note,
         account=account,
         ask=ask,
+        limits=limits,
+        two_people=two_people,
+        may_send=not (two_people and pages.app.settings.demo),
         key=str(form.get("key") or new_reference("K")),
         problem=problem,
         back=_back(form),

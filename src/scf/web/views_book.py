@@ -17,6 +17,7 @@ from scf.kernel.dates import day_of
 from scf.kernel.money import currency as currency_of
 from scf.kernel.money import format_money, format_plain, parse_minor
 from scf.kernel.problems import Problem
+from scf.kernel.sentences import LANGUAGES
 from scf.parties.service import Role
 from scf.receivables.models import Financing, Note, Receivable
 from scf.risk import service as risk
@@ -151,6 +152,13 @@ def _book_page(request: Request, pages: Pages, caller: Caller, problem: Problem 
         waiting = [
             one for one in app.changes.of_firm(session, caller.organisation_id, waiting=True) if one.kind == "set_limit"
         ]
+        asked = [
+            {
+                name: f"{app.limits.words(session, one)[name]} {app.limits.turn(session, one)[name]}"
+                for name in LANGUAGES
+            }
+            for one in app.limits.all(session, subject=financier, waiting=True)
+        ]
         notes = [_note(session, note, row, names, code, now) for note, row in rows[:50]]
     bare, unknown = spoken.gettext(N_("without a guarantor")), spoken.gettext(UNKNOWN_INDUSTRY)
     firms = {names.get(who, who): minor for who, minor in by_obligor.items()}
@@ -194,6 +202,7 @@ def _book_page(request: Request, pages: Pages, caller: Caller, problem: Problem 
         },
         notes=notes,
         waiting=waiting,
+        asked=asked,
         problem=problem,
     )
 

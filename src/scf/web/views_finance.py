@@ -166,7 +166,11 @@ def ask(request: Request, pages: PagesDoor, caller: Signed, ask_id: str) -> Resp
 
 def _steps(views: Views, row: FinancingAsk) -> list[dict[str, Any]]:
     found = sealing.steps(
-        views.session, row, views.app.clock.now(), views.app.maturity.calendar, views.app.financing.funding.days()
+        views.session,
+        row,
+        views.app.clock.now(),
+        views.app.maturity.calendar,
+        views.app.financing.funding.days_of_note(views.session, row.note_id),
     )
     return [{**asdict(step), "until": moment(step.until)} for step in found]
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from .interface import INTENTS
+from .limits_book import buy
 from .note_tree import change, offer_ok, parts, put, require, spend
 from .register import (
     BANK,
@@ -50,6 +51,7 @@ def financing_locked(register: Register, event: Event) -> Receivable:
         giver.tier + 1, flags, until=quote["lockUntil"], quote=quote,
     )  # fmt: skip
     put(register, receivable, child, args["noteId"], quote["evidence"], event)
+    buy(register, event, quote["financier"], receivable, quote["amount"])
     return receivable
 
 

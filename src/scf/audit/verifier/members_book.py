@@ -2,10 +2,13 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from typing import Any
 
 from .acts import Context, Expected, Steps
 from .authority import constructor_tail
+from .limits_book import set_group
+from .limits_book import set_limit as keep_limit
 from .register import BLACKLISTED, HALTED, OBLIGOR, SUSPENDED, ZERO, Event, Member, Register, address_text
 
 _ENROLLED = ("member", "key", "organisation", "roles", "limit", "payingBank", "identity")
@@ -25,6 +28,8 @@ def apply(register: Register, event: Event) -> None:
         register.operators, register.threshold = operators, args["threshold"]
     elif event.name == "Connected":
         register.connected.append(args["target"])
+    elif event.name in ("GroupLimitSet", "FinancierLimitSet"):
+        keep_limit(register, event)
     else:
         _change(register, event)
 
@@ -45,16 +50,14 @@ def _enrol(register: Register, event: Event) -> None:
         check.fail("key_changed", event.record, known.key, args["key"])
     elif known.paying_bank not in (ZERO, args["payingBank"]):
         check.fail("paying_bank_changed", event.record, address_text(known.paying_bank), args["payingBank"])
-    register.members[args["member"]] = Member(
-        address=args["member"],
-        key=args["key"],
-        organisation=args["organisation"],
-        roles=args["roles"],
-        limit=args["limit"],
-        paying_bank=args["payingBank"],
-        standing=known.standing if known else 0,
-        used=known.used if known else 0,
-    )
+    now = {
+        "key": args["key"],
+        "organisation": args["organisation"],
+        "roles": args["roles"],
+        "limit": args["limit"],
+        "paying_bank": args["payingBank"],
+    }
+    register.members[args["member"]] = replace(known, **now) if known else Member(address=args["member"], **now)
 
 
 def _change(register: Register, event: Event) -> None:
@@ -70,12 +73,15 @@ def _change(register: Register, event: Event) -> None:
         member.standing = args["standing"]
     elif event.name == "LimitSet":
         member.limit = args["limit"]
+    elif event.name == "GroupSet":
+        set_group(register, event)
     elif event.name == "PayingBankSet":
         member.paying_bank = args["payingBank"]
     elif event.name == "Halted":
         member.standing |= HALTED
         if args["receivableId"]:
             register.receivables[args["receivableId"]].overdue_reported = True
+            member.overdue += 1
     elif event.name == "Cured":
         if not member.standing & HALTED:
             check.fail("standing", event.record, "halted", "not halted")
@@ -130,6 +136,24 @@ def set_limit(context: Context) -> Steps:
     """Set an obligor's ceiling."""
     context.quorum("SetLimit", _plain(context.args))
     yield Expected("LimitSet", _plain(context.args))
+
+
+def put_in_group(context: Context) -> Steps:
+    """Say which group an obligor belongs to."""
+    context.quorum("SetGroup", _plain(context.args))
+    yield Expected("GroupSet", _plain(context.args))
+
+
+def set_group_limit(context: Context) -> Steps:
+    """Set the ceiling of a group's debt in one currency."""
+    context.quorum("SetGroupLimit", _plain(context.args))
+    yield Expected("GroupLimitSet", _plain(context.args))
+
+
+def set_financier_limit(context: Context) -> Steps:
+    """Set the ceiling of what a financier may have bought in one currency."""
+    context.quorum("SetFinancierLimit", _plain(context.args))
+    yield Expected("FinancierLimitSet", _plain(context.args))
 
 
 def set_paying_bank(context: Context) -> Steps:
@@ -193,6 +217,9 @@ ACTS = {
     "enrolMany": enrol_many,
     "setStanding": set_standing,
     "setLimit": set_limit,
+    "setGroup": put_in_group,
+    "setGroupLimit": set_group_limit,
+    "setFinancierLimit": set_financier_limit,
     "setPayingBank": set_paying_bank,
     "halt": halt,
     "cure": cure,

@@ -6,8 +6,10 @@ from collections.abc import Callable, Mapping
 
 from .financing_book import financing_completed, financing_locked
 from .hashing import keccak
+from .limits_book import give_back, owe, pay, sell
 from .note_tree import change, offer_ok, parts, put, require, spend
 from .register import (
+    FINANCED,
     FROZEN,
     LEAF,
     LOCKED,
@@ -91,8 +93,7 @@ def _issued(register: Register, event: Event) -> Receivable:
         check.fail("fingerprint_twice", event.record, f"receivable {earlier}", args["fingerprint"])
     register.fingerprints[args["fingerprint"]] = receivable.id
     if obligor is not None:
-        obligor.used += receivable.face
-        require(check, "over_limit", event, obligor.used <= obligor.limit, f"<= {obligor.limit}", obligor.used)
+        owe(register, event, obligor, receivable)
     register.receivables[receivable.id] = receivable
     root = Note(
         args["noteId"], receivable.id, 0, 0, args["creditor"], args["face"], 1, OFFERED, until=args["offerUntil"]
@@ -123,6 +124,9 @@ def _passed(register: Register, event: Event) -> Receivable:
     receivable, giver = spend(register, event, args["parentId"], args["amount"], args["childIndex"], capped=True)
     to_self = args["to"] == giver.holder
     require(check, "not_allowed", event, register.is_good(args["to"]), "a member in good standing", args["to"])
+    if giver.flags & FINANCED:
+        other_house = register.organisation(args["to"]) != register.organisation(giver.holder)
+        require(check, "not_independent", event, other_house, "another organisation", args["to"])
     sound = args["offerUntil"] == 0 if to_self else offer_ok(receivable, args["offerUntil"], event)
     require(check, "bad_offer", event, sound, "a whole hour ahead, not after maturity", args["offerUntil"])
     child = Note(
@@ -137,6 +141,7 @@ def _mass_passed(register: Register, event: Event) -> Receivable:
     args, amount = event.args, event.args["root"] & (2**64 - 1)
     receivable, giver = spend(register, event, args["parentId"], amount, args["childIndex"], capped=True)
     check = register.report.check("notes")
+    require(check, "not_movable", event, not giver.flags & FINANCED, "a note nobody bought", giver.flags)
     require(
         check,
         "bad_offer",
@@ -196,10 +201,11 @@ def _returned(register: Register, event: Event) -> Receivable:
     if args["cause"] == LAPSED:
         require(check, "offer_open", event, event.timestamp >= note.until, f"from {note.until}", event.timestamp)
     amount = note.amount
+    sell(register, note, receivable, amount)
     change(receivable, note, amount=0, flags=0)
     if note.parent == 0:
         receivable.cancelled, receivable.outstanding = True, 0
-        register.members[receivable.obligor].used -= amount
+        pay(register.members[receivable.obligor], receivable, amount)
         return receivable
     parent = register.notes[note.parent]
     if receivable.rounds:
@@ -214,6 +220,7 @@ def _returned(register: Register, event: Event) -> Receivable:
             note.settled_rounds,
         )
     change(receivable, parent, amount=parent.amount + amount)
+    give_back(register, parent, receivable, amount)
     return receivable
 
 
@@ -245,6 +252,7 @@ def _forced(register: Register, event: Event) -> Receivable:
     if receivable.rounds:
         child.flags, child.settled_rounds = MOVED, note.settled_rounds
         child.moved_from = note.moved_from if note.flags & MOVED else note.id
+    sell(register, note, receivable, note.amount)
     change(receivable, note, amount=0)
     note.children += 1
     put(register, receivable, child, args["noteId"], args["reason"], event)

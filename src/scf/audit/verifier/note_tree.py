@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from .limits_book import sell
 from .register import FROZEN, PENDING, Event, Note, Receivable, Register, name_of, note_id
 from .report import Check
 
@@ -68,6 +69,7 @@ def spend(
         require(
             lineage, "too_deep", event, giver.tier < receivable.max_tier, f"<= {receivable.max_tier}", giver.tier + 1
         )
+    sell(register, giver, receivable, amount)
     change(receivable, giver, amount=giver.amount - amount)
     giver.children += 1
     return receivable, giver

@@ -50,7 +50,11 @@ class Member:
     limit: int
     paying_bank: bytes
     standing: int = 0
-    used: int = 0  # of an obligor: unpaid debt
+    used: int = 0  # of an obligor: unpaid debt, all currencies together
+    debts: dict[int, int] = field(default_factory=dict)  # the same by currency
+    currency: int = 0  # of the first of the debt there is
+    overdue: int = 0  # receivables reported overdue and not paid
+    group: int = 0
 
     @property
     def good(self) -> bool:
@@ -208,6 +212,10 @@ class Register:
     chain_id: int
     members: dict[bytes, Member] = field(default_factory=dict)
     keys: dict[bytes, bytes] = field(default_factory=dict)  # key -> member
+    groups: dict[int, list[bytes]] = field(default_factory=dict)  # group -> its obligors
+    group_limits: dict[tuple[int, int], int] = field(default_factory=dict)  # group, currency
+    financier_limits: dict[tuple[bytes, int], int] = field(default_factory=dict)  # financier, currency
+    bought: dict[tuple[bytes, int], int] = field(default_factory=dict)  # financier, currency -> locked or bought
     operators: tuple[bytes, ...] = ()
     threshold: int = 0
     connected: list[bytes] = field(default_factory=list)

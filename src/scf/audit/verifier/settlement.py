@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from typing import Any
 
+from .limits_book import pay, sell
 from .register import BANK, FROZEN, LEAF, PENDING, BankLine, Event, Note, Receivable, Register, Round
 from .shares import by_cut, largest_remainder, rank_of, take
 
@@ -30,7 +31,8 @@ def payment_recorded(register: Register, event: Event) -> Receivable:
         check.fail("not_matured", event.record, f"from {receivable.maturity}", event.timestamp)
     receivable.outstanding = base - args["principal"]
     receivable.paid += args["principal"]
-    obligor.used -= args["principal"]
+    was_reported = receivable.overdue_reported and not receivable.outstanding
+    pay(obligor, receivable, args["principal"], was_reported=was_reported)
     if args["outstanding"] != receivable.outstanding:
         check.fail("outstanding", event.record, receivable.outstanding, args["outstanding"])
     receivable.rounds.append(
@@ -106,6 +108,7 @@ def settled(register: Register, event: Event) -> Receivable:
         note.settled_rounds = args["round"] + 1
     if args["principal"] > note.amount:
         check.fail("overspent", event.record, f"<= {note.amount}", args["principal"])
+    sell(register, note, receivable, args["principal"])
     receivable.sums[note.bucket] -= args["principal"]
     receivable.sums["settled"] += args["principal"]
     receivable.interest_settled += args["interest"]

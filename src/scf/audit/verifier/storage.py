@@ -12,14 +12,16 @@ from dataclasses import dataclass
 
 from .faults import Absent
 from .hashing import keccak
+from .limits_book import NO_LIMIT
 from .register import MASS, PENDING, Account, Member, Note, Receivable, Register, address_text, name_of
 
 _HOUR = 3600
 _OFFERED, _OPEN, _CLOSED, _CANCELLED, _REPORTED = 1, 2, 3, 4, 128
 LAYOUTS = (0, 2)
 """First slot of our own variables: 2 in contracts whose EIP-712 base keeps a name and a version in storage, else 0."""
-_MEMBER_WORDS, _MEMBER_LIMITS, _MEMBER_NONCE, _THRESHOLD = 0, 1, 8, 9
-_NONCE, _NOTES, _RECEIVABLES, _RECEIVABLE_COUNT = 1, 2, 3, 13
+_EXPOSURES, _FOREIGN, _GROUP_LIMITS, _BOUGHT, _GROUPS = 0, 1, 2, 3, 4
+_MEMBER_WORDS, _MEMBER_NONCE, _THRESHOLD = 6, 13, 14
+_NONCE, _NOTES, _RECEIVABLES, _RECEIVABLE_COUNT = 1, 2, 3, 12
 _ACCOUNTS, _STAGES, _ACCOUNT_COUNT = 2, 3, 9
 _HEAD = 0
 _TERMS_MASK = (2**256 - 1) ^ (0xFF << 192)  # all but the bit length of the smallest amount, which follows from the sums
@@ -77,6 +79,7 @@ def expected_slots(register: Register, first: int) -> Iterator[Slot]:
     yield Slot("EvidenceLog", first + _HEAD, size | register.anchored_at << 64, "evidence log head")
     for member in register.members.values():
         yield from _member(member, first)
+    yield from _limits(register, first)
     for receivable in register.receivables.values():
         yield from _receivable(receivable, first)
         for id_ in receivable.notes:
@@ -90,7 +93,31 @@ def _member(member: Member, first: int) -> Iterator[Slot]:
     word = _number(member.key) | member.organisation << 160 | member.roles << 192 | member.standing << 224
     record = f"member {address_text(member.address)}"
     yield Slot("Members", _at(first + _MEMBER_WORDS, who), word, record)
-    yield Slot("Members", _at(first + _MEMBER_LIMITS, who), member.limit, f"{record} limit")
+    foreign = sum(debt for code, debt in member.debts.items() if code != member.currency)
+    exposure = member.limit | member.used << 64 | foreign << 128 | member.currency << 192
+    exposure |= member.overdue << 208 | member.group << 232
+    yield Slot("Members", _at(first + _EXPOSURES, who), exposure, f"{record} limit and use")
+    for code, debt in member.debts.items():
+        value = 0 if code == member.currency else debt
+        yield Slot("Members", _at(first + _FOREIGN, code << 160 | who), value, f"{record} debt in currency {code}")
+
+
+def _limits(register: Register, first: int) -> Iterator[Slot]:
+    """Limits of groups and financiers are kept inverted, so that none set is no limit."""
+    for (group, code), limit in register.group_limits.items():
+        place = _at(first + _GROUP_LIMITS, code << 24 | group)
+        yield Slot("Members", place, NO_LIMIT ^ limit, f"group {group} limit in currency {code}")
+    for financier, code in {**register.bought, **register.financier_limits}:
+        limit = register.financier_limits.get((financier, code), NO_LIMIT)
+        value = NO_LIMIT ^ limit | register.bought.get((financier, code), 0) << 64
+        record = f"financier {address_text(financier)} limit and use in currency {code}"
+        yield Slot("Members", _at(first + _BOUGHT, code << 160 | _number(financier)), value, record)
+    for group, obligors in register.groups.items():
+        place = _at(first + _GROUPS, group)
+        yield Slot("Members", place, len(obligors), f"group {group} size")
+        inner = int.from_bytes(keccak(place.to_bytes(32, "big")), "big")
+        for number, obligor in enumerate(obligors):
+            yield Slot("Members", inner + number, _number(obligor), f"group {group} member {number}")
 
 
 def _status(receivable: Receivable) -> int:

@@ -9,6 +9,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
+from scf.kernel.private import private_file
 from scf.kernel.problems import Problem
 from scf.ledger.hashing import keccak
 
@@ -60,6 +61,8 @@ class Connection:
         self.path = path
         with clear_sentences(path):
             mode = "ro" if read_only else "rwc"
+            if path != ":memory:" and not read_only:
+                private_file(Path(path))
             uri = ":memory:" if path == ":memory:" else f"file:{quote(str(Path(path).absolute()))}?mode={mode}"
             self.sql = sqlite3.connect(uri, uri=True, isolation_level=None, check_same_thread=False, timeout=30)
             if not read_only:
