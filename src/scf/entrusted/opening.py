@@ -35,11 +35,10 @@ MOST_STAGES = 16
 
 
 def check(session: Session, parties: Parties, request: OpenRequest, now: int) -> None:
-    """Refuse what nobody should read or sign.
+    """Refuse what nobody should read or sign, before the rules are asked.
 
     Raises Problem `stages_without_value`, `consent_missing`, `stages_do_not_add_up`, `stage_in_the_past`,
-    `stage_needs_unknown`, `own_account`, `duty_missing`, `duty_twice`, `duty_not_independent` naming who is not,
-    `evidence_of_one_house`.
+    `stage_needs_unknown`, `own_account`.
     """
     if not request.stages or any(stage.amount_minor <= 0 for stage in request.stages):
         raise Problem("stages_without_value")
@@ -59,17 +58,20 @@ def check(session: Session, parties: Parties, request: OpenRequest, now: int) ->
         unknown = [need for need in stage.needs if need not in NEEDS]
         if unknown:
             raise Problem("stage_needs_unknown", stage=number, need=unknown[0][:40], known=", ".join(NEEDS))
-    _check_houses(session, parties, request)
+    if parties.organisation_id(session, request.payer) == parties.organisation_id(session, request.beneficiary):
+        raise Problem("own_account", who=parties.name_of(session, request.payer))
 
 
-def _check_houses(session: Session, parties: Parties, request: OpenRequest) -> None:
-    """Who vouches and who approves stand apart from who is paid, and evidence comes from two houses."""
+def check_houses(session: Session, parties: Parties, request: OpenRequest) -> None:
+    """Who vouches and who approves stand apart from who is paid, and evidence comes from two houses.
+
+    Asked after the rules: a payee who is not the contract's counterparty is the graver fault and is named first.
+    Raises Problem `duty_missing`, `duty_twice`, `duty_not_independent` naming who is not, `evidence_of_one_house`.
+    """
     house = {
         who: parties.organisation_id(session, who)
-        for who in (request.payer, request.beneficiary, request.bank, *request.attestors, *request.approvers)
+        for who in (request.beneficiary, request.bank, *request.attestors, *request.approvers)
     }
-    if request.payer == request.beneficiary or house[request.payer] == house[request.beneficiary]:
-        raise Problem("own_account", who=parties.name_of(session, request.payer))
     for duty in (request.attestors, request.approvers):
         if len(duty) < 2:
             raise Problem("duty_missing", given=len(duty))

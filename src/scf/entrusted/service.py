@@ -58,7 +58,7 @@ class EntrustedAccounts:
     def prepare_open(self, request: OpenRequest) -> Prepared:
         """Typed data of an opening, for payer and beneficiary; files the rules and accounts behind its commitments.
 
-        Raises Problem as `opening.check`, or of the rule that refuses payee, use or consent.
+        Raises Problem as `opening.check`, of the rule that refuses payee, use or consent, or as `check_houses`.
         """
         purpose, kind, consent, separate = opening.texts_of(request)
         with self._desk.session() as session:
@@ -80,6 +80,7 @@ class EntrustedAccounts:
                 "deadline": self._deadline(),
             }
             decision = self.rules.opening(session, message, funds=request.funds, separate=separate)
+            opening.check_houses(session, self._parties, request)
             self.rules.keep(session, decision, f"opening {message['salt']}")
             payer, beneficiary = (self._parties.name_of(session, who) for who in (request.payer, request.beneficiary))
         total = format_money(sum(stage.amount_minor for stage in request.stages), request.currency)
