@@ -139,11 +139,11 @@ def test_a_release_by_the_book(scene: Scene) -> None:
 @pytest.mark.parametrize(
     ("attestors", "approvers", "missing"),
     [
-        ([], [], "evidence of 2 more organisation(s) and 2 more approval(s)"),
-        ([FAIRWAY], [HARBOUR, CORE], "evidence of 1 more organisation(s)"),
-        ([FAIRWAY, MEASURE], [HARBOUR], "1 more approval(s)"),
-        ([], [HARBOUR, CORE], "evidence of 2 more organisation(s)"),
-        ([FAIRWAY, MEASURE], [], "2 more approval(s)"),
+        ([], [], "evidence of 2 more organisations and 2 more approvals"),
+        ([FAIRWAY], [HARBOUR, CORE], "evidence of 1 more organisation missing"),
+        ([FAIRWAY, MEASURE], [HARBOUR], "1 more approval missing"),
+        ([], [HARBOUR, CORE], "evidence of 2 more organisations"),
+        ([FAIRWAY, MEASURE], [], "2 more approvals"),
     ],
 )
 def test_a_stage_without_its_evidence_or_approvals(

@@ -131,7 +131,7 @@ def stage_sights(
 
 
 def may_open_evidence(caller: Caller, sender: str, parties: Collection[str]) -> bool:
-    """Whether raw bytes may be opened: by who sent them, by both sides of the trade they stand behind, by overseers."""
+    """Whether raw bytes may be opened: by who sent them, both sides of the trade or hold they prove, and overseers."""
     return caller.sees_all or sender in caller.senders or bool(caller.addresses & set(parties))
 
 

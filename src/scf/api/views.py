@@ -344,9 +344,10 @@ class Views:
         }
 
     def evidence_parties(self, evidence_id: str) -> set[str]:
-        """Addresses of both sides of every trade a document stands behind, and of who vouched for it."""
+        """Addresses of both sides of every trade or hold that rests on a document, and of who vouched for it."""
         documents = {dossier.document for dossier in reads.dossiers_with(self.session, evidence_id)}
         found = self.app.openings.sides_of_text(self.session, evidence_id)
+        found |= self.app.holds.concerned_by(self.session, evidence_id)
         for note in reads.notes_backed_by(self.session, documents):
             found |= {note.giver, note.holder}
         for account in reads.accounts_with_evidence(self.session, "0x" + evidence_id):

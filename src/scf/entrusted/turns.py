@@ -71,12 +71,12 @@ def missing_words(
     evidence, people = 2 - len(organisations), 2 - len(set(approved))
     english, chinese = [], []
     if evidence > 0:
-        english.append(f"evidence of {evidence} more organisation(s)")
+        english.append(f"evidence of {evidence} more {'organisation' if evidence == 1 else 'organisations'}")
         chinese.append(f"还需 {evidence} 家机构的证据")
     for need in wanting if attested else ():
         english.append(f"evidence of {NEEDS[need]['en'] if need in NEEDS else need}")
         chinese.append(f"还需{NEEDS[need]['zh-CN'] if need in NEEDS else need}证据")
     if people > 0:
-        english.append(f"{people} more approval(s)")
+        english.append(f"{people} more {'approval' if people == 1 else 'approvals'}")
         chinese.append(f"还需 {people} 人批准")
     return {"en": " and ".join(english) + " missing", "zh-CN": "，".join(chinese)} if english else {}

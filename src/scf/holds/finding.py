@@ -11,7 +11,7 @@ from sqlmodel import Session, col, select
 from scf.entrusted.models import EntrustedAccount, Stage, StatedWords
 from scf.entrusted.queries import last_dispute
 from scf.entrusted.settling import late_urgent
-from scf.holds.models import HoldOrder
+from scf.holds.models import HoldLift, HoldOrder
 from scf.kernel.dates import next_day, to_unix
 from scf.kernel.money import format_money
 from scf.parties.models import Member
@@ -60,6 +60,19 @@ def holds(session: Session, parties: Parties, now: int) -> list[Hold]:
         *_listed(session),
     ]
     return sorted(found, key=lambda one: (one.decide_by, one.id))
+
+
+def concerned_by(session: Session, evidence_id: str) -> set[str]:
+    """Addresses of everybody a hold concerns that rests on a document, or whose end under way rests on it."""
+    found = {
+        who
+        for one in (*_frozen(session), *_disputed(session), *_listed(session))
+        if one.evidence_id == evidence_id
+        for who in one.parties
+    }
+    for lift in session.exec(select(HoldLift).where(HoldLift.evidence_id == evidence_id)):
+        found |= set(lift.parties.split(",")) - {""}
+    return found
 
 
 def _frozen(session: Session) -> Iterator[Hold]:

@@ -10,7 +10,7 @@ from sqlmodel import Session, col, select
 
 from scf.desk.service import Desk, Prepared
 from scf.entrusted.service import EntrustedAccounts
-from scf.holds import lifting
+from scf.holds import finding, lifting
 from scf.holds.finding import Hold, holds
 from scf.holds.models import Appeal, HoldLift, HoldOrder
 from scf.kernel.identifiers import reference_of
@@ -57,6 +57,10 @@ class Holds:
     def of(self, session: Session, addresses: Collection[str]) -> list[Hold]:
         """Holds that concern any of these addresses."""
         return [one for one in self.all(session) if one.parties & set(addresses)]
+
+    def concerned_by(self, session: Session, evidence_id: str) -> set[str]:
+        """Addresses of everybody concerned by a hold that rests on a document: they may read what it rests on."""
+        return finding.concerned_by(session, evidence_id)
 
     def file_order(self, session: Session, words: str, *, authority: str, binds_until: int, by: str) -> HoldOrder:
         """File the words of an order before a note is frozen for it; `reason` is the hash the operators sign.

@@ -7,12 +7,16 @@ from __future__ import annotations
 
 import gettext
 import io
+import re
 from functools import cache
 from importlib import resources
 
 from babel.messages.catalog import Catalog
 from babel.messages.mofile import write_mo
 from babel.messages.pofile import read_po
+
+_CHINESE = "[\u3001-\u303f\u4e00-\u9fff\uff00-\uff60]"
+_BETWEEN_CHINESE = re.compile(f"(?<={_CHINESE}) (?={_CHINESE})")
 
 LOCALES = {"zh-CN": "zh_CN"}
 """Languages with a catalogue; English is the language of the message ids."""
@@ -40,6 +44,11 @@ def translations(language: str) -> gettext.NullTranslations:
     write_mo(compiled, catalogue(language))
     compiled.seek(0)
     return gettext.GNUTranslations(compiled)
+
+
+def closed_up(sentence: str) -> str:
+    """A sentence without the single spaces between Chinese characters that names put into it leave behind."""
+    return _BETWEEN_CHINESE.sub("", sentence)
 
 
 def translate(language: str, message: str) -> str:

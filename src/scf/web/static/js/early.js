@@ -51,6 +51,7 @@ for (const form of document.querySelectorAll("form[data-amount]")) {
     if (!found || (found[2] || "").length > digits) return null;
     return Number(found[1]) * 10 ** digits + Number((found[2] || "").padEnd(digits, "0"));
   };
+  if (!prices) slide.value = read() ?? slide.min; // an empty field is not the whole
   const settle = (minor) => {
     slide.value = minor;
     say(minor);
