@@ -149,3 +149,11 @@ def test_an_interrupt_of_the_engine_is_an_interrupt_of_the_run(tmp_path: Path, m
     with pytest.raises(KeyboardInterrupt):
         run(tmp_path, ORDERS)
     assert not list((tmp_path / "out").iterdir())
+
+
+def test_two_files_in_each_others_place_are_noticed_by_their_days(tmp_path: Path) -> None:
+    paid = "order_reference,supplier,amount,payment_date\nPO-1,Mill,1050.00,2026-02-02\n"
+    with pytest.raises(Problem, match="orders: column payment_date is one of payments: were two files swapped"):
+        run(tmp_path, ORDERS.replace("date", "order_date"), orders=paid)
+    named = run(tmp_path, paid, columns={"payments": {"day": "payment_date"}})
+    assert named["references"] == {"matches": 1, "exceptions": 0, "expected": 1}

@@ -7,10 +7,12 @@ import io
 import re
 from datetime import date
 from pathlib import Path
+from unittest.mock import Mock
 
 import pytest
 import reportlab
 from lxml import etree
+from pypdf import PdfReader
 from sqlmodel import select
 from tests.api.conftest import As
 from tests.api.installation import CORE, LOTUS, PINE, RIVER, STONE, Installation
@@ -19,9 +21,10 @@ from scf.demo.cast import firm
 from scf.demo.papers import invoice
 from scf.kernel.clock import today
 from scf.kernel.money import format_money, format_plain, parse_minor
+from scf.kernel.problems import Problem
 from scf.receivables.models import Note, NoteState
 from scf.standards import camt
-from scf.web import month_pdf
+from scf.web import month_pdf, month_tax
 from scf.web.month import CLAIMS, MONEY, Month, month_bounds, month_of
 from scf.web.month_tax import tax_rows
 
@@ -91,6 +94,19 @@ def test_vat_comes_from_the_invoices_on_both_sides(demo: Installation) -> None:
     assert month_at(demo, STONE).sums[0].vat_in_minor == sum(
         row.tax_minor for row in month_at(demo, STONE).taxes if row.direction == "in"
     )
+
+
+def test_an_invoice_that_cannot_be_read_is_said_to_be_missing_from_the_sums(
+    demo: Installation, act_as: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    assert "could not be read" not in act_as(LOTUS).get("/month").text
+    missed = Problem("file_unreadable", name="invoice.xml")
+    monkeypatch.setattr(month_tax, "read_whole", Mock(side_effect=missed))
+    client = act_as(LOTUS)
+    page, pdf = client.get("/month").text, client.get(f"/month/{month_at(demo, LOTUS).name}.pdf").content
+    said = re.search(r"(\d+) invoice files of this month could not be read and are not in these sums", page)
+    assert said and int(said.group(1)) > 0
+    assert "could not be read" in "".join(one.extract_text() for one in PdfReader(io.BytesIO(pdf)).pages)
 
 
 @pytest.mark.parametrize("language", ["zh-CN", "en"])

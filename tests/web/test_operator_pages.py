@@ -6,11 +6,14 @@ import csv
 import io
 import re
 
+import pytest
 from tests.api.conftest import As
 from tests.api.installation import CORE, LOTUS, PINE, Installation
 
 from scf.demo.papers import invoice
 from scf.kernel.identifiers import make_uscc
+from scf.reconciliation import working
+from scf.web import views_cases
 
 
 def test_an_operator_takes_the_oldest_and_decides_it_with_reason_and_document(demo: Installation, act_as: As) -> None:
@@ -33,6 +36,20 @@ def test_an_operator_takes_the_oldest_and_decides_it_with_reason_and_document(de
     assert decided.url.path == path and "Order came by mail." in decided.text and evidence.group(1) in decided.text
     assert act_as("steel").get(path).status_code == 404
     assert act_as(LOTUS).post(f"/exceptions/{number.group(1)}/take").status_code == 403
+
+
+def test_the_table_of_exceptions_has_all_of_them_however_many(
+    demo: Installation, act_as: As, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    for name in ("INV-MANY-1", "INV-MANY-2", "INV-MANY-3"):
+        paper = invoice(name, PINE, LOTUS, f"PO-{name}", "Parts", 700_00, demo.story.day(1), demo.story.day(50))
+        demo.app.documents.import_file(paper.raw, paper.name, source="Pine", sender="Pine", trust=1)
+    monkeypatch.setattr(views_cases, "_PAGE", 2)
+    operator = act_as("operator", "operator-1")
+    rows = list(csv.DictReader(io.StringIO(operator.get("/exceptions.csv").text.lstrip("\ufeff"))))
+    with demo.app.reading() as session:
+        whole = working.exceptions(session, limit=1_000).rows
+    assert [row["id"] for row in rows] == [str(row.id) for row in whole] and len(rows) > 2
 
 
 def test_an_entry_is_a_hold_like_any_other_appealed_and_ended_on_the_same_page(demo: Installation, act_as: As) -> None:

@@ -11,6 +11,7 @@ import uuid
 from collections.abc import Sequence
 from dataclasses import dataclass
 from datetime import date
+from itertools import takewhile
 
 import sqlalchemy as sa
 from sqlmodel import Session, col, select
@@ -28,7 +29,6 @@ from scf.standards import pain
 from scf.standards.bank_records import PaymentInstruction
 from scf.standards.records import Party
 
-MOST_PAYMENTS = 1_000
 _UETR = uuid.UUID("5d0e3a1c-8f4b-4f0e-9b62-1f6a0c9d7e21")
 
 
@@ -77,7 +77,7 @@ def due_until(
 ) -> list[Due]:
     """What an obligor has to pay up to a day, soonest first; what is late already is paid on the next banking day."""
     now = business_day_from(calendar, today(clock))
-    rows = session.exec(
+    soonest = session.exec(
         select(Receivable)
         .where(
             Receivable.obligor == obligor,
@@ -86,14 +86,12 @@ def due_until(
             Receivable.outstanding_minor > 0,
         )
         .order_by(col(Receivable.maturity), col(Receivable.id))
-        .limit(MOST_PAYMENTS)
-    ).all()
+    )
+    rows = list(takewhile(lambda row: due_day(row.maturity, calendar) <= until, soonest))
     names = references(session, [row.id for row in rows])
     found = []
     for row in rows:
         due = due_day(row.maturity, calendar)
-        if due > until:
-            break
         pay_on = max(due, now)
         principal, interest = owed(session, row, pay_on, calendar, lateness)
         if principal + interest <= 0:

@@ -80,6 +80,8 @@ def prepare(
         except duckdb.Error as error:
             raise Problem("bulk_input_unreadable", table=name, reason=str(error).splitlines()[0][:160]) from error
     found = {name: _find(name, types, columns.get(name, {})) for name, (_, types, _) in sources.items()}
+    for name, (_, types, _) in sources.items():
+        _check_place(name, types, found[name])
     through = lead_through(sources, found)
     text_key = bool(through) or any(
         "key" in found[name] and types[found[name]["key"]] not in INTEGERS for name, (_, types, _) in sources.items()
@@ -196,6 +198,18 @@ def _find(name: str, types: Mapping[str, str], columns: Mapping[str, str]) -> di
     if name == "orders" and "key" not in found and "reference" in lower:
         found["key"] = lower["reference"]
     return found
+
+
+def _check_place(name: str, types: Mapping[str, str], found: Mapping[str, str]) -> None:
+    """Refuse a file that has the day of another table and none of its own: two files were swapped."""
+    if "day" in found:
+        return
+    lower = {column.lower().strip() for column in types}
+    for other, days in DAYS.items():
+        told = sorted(lower.intersection(days))
+        if other != name and told:
+            reason = f"column {told[0]} is one of {other}: were two files swapped? If not, --column {name}.day=NAME"
+            raise Problem("bulk_input_unreadable", table=name, reason=reason)
 
 
 def _expression(

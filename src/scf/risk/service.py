@@ -210,7 +210,8 @@ def _earlier(own: set[int]) -> Any:
 
 
 def _credit_notes(session: Session, as_of: int, sellers: set[str]) -> list[Paper]:
-    rows = session.exec(select(FactRow).where(FactRow.kind == Kind.CREDIT_NOTE).order_by(col(FactRow.id)).limit(5_000))
+    newest = select(FactRow).where(FactRow.kind == Kind.CREDIT_NOTE).order_by(col(FactRow.id).desc())
+    rows = session.exec(newest.limit(5_000))
     papers = [_paper(row) for row in rows]
     return [paper for paper in papers if paper.seller in sellers and as_of - DAY_WINDOW < paper.day <= as_of]
 

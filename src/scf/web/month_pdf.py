@@ -62,6 +62,9 @@ def month_pdf(month: Month, say: Say) -> bytes:
         story.append(Paragraph(escape(f"{say(ACCOUNTS[sheet.account])} · {sheet.currency}"), _HEAD))
         story.append(_sheet(sheet, month, say))
     story.append(Paragraph(escape(say(N_("Invoices and VAT"))), _HEAD))
+    if month.unread:
+        left_out = N_("%(count)s invoice files of this month could not be read and are not in these sums.")
+        story.append(Paragraph(escape(say(left_out) % {"count": month.unread}), _BODY))
     story.append(_taxes(month, say))
     out = io.BytesIO()
     document = SimpleDocTemplate(

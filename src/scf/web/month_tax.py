@@ -17,9 +17,6 @@ from scf.reconciliation.models import Allocation, CaseRow, FactRow, FactWithdraw
 from scf.standards.records import Invoice, Party
 from scf.store import evidence
 
-MOST = 2_000
-"""Invoices of one firm and month that are read for its page."""
-
 
 @dataclass(frozen=True, slots=True)
 class TaxRow:
@@ -73,7 +70,7 @@ def _files(session: Session, me: set[str], first: date, last: date) -> list[str]
     )
     span = range(day_number(first), day_number(last) + 1)
     own = (evidence_id for evidence_id, content in session.exec(query) if json.loads(content)["day"] in span)
-    return list(dict.fromkeys(own))[:MOST]
+    return list(dict.fromkeys(own))
 
 
 def _rows(invoice: Invoice, me: set[str], evidence_id: str) -> list[TaxRow]:

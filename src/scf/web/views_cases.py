@@ -28,7 +28,7 @@ from scf.web.pages import Pages, go
 from scf.web.tables import csv_answer
 
 router = APIRouter()
-_MOST = 2_000
+_PAGE = 2_000
 
 
 @router.get("/exceptions")
@@ -75,7 +75,12 @@ def queue(
 def queue_csv(pages: PagesDoor, caller: Signed) -> Response:
     """The open exceptions as a table."""
     with pages.app.reading() as session:
-        rows = reconciliation.exceptions(session, limit=_MOST, references=exceptions.visible(session, caller)).rows
+        visible = exceptions.visible(session, caller)
+        page = reconciliation.exceptions(session, limit=_PAGE, references=visible)
+        rows = list(page.rows)
+        while page.next is not None:
+            page = reconciliation.exceptions(session, limit=_PAGE, after=page.next, references=visible)
+            rows += page.rows
         cells = [
             (
                 row.id,

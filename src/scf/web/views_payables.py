@@ -31,7 +31,6 @@ from scf.web.views_core import account_of
 
 router = APIRouter()
 _WEEKS = 5
-_MOST = 2_000
 
 
 @router.get("/payables")
@@ -133,7 +132,6 @@ def _due(pages: Pages, session: Session, obligor: str) -> list[dict[str, Any]]:
             col(Receivable.state).in_((ReceivableState.LIVE, ReceivableState.OFFERED)),
         )
         .order_by(col(Receivable.maturity), col(Receivable.id))
-        .limit(_MOST)
     ).all()
     held = _held(session, [row.id for row in rows])
     names = pages.app.parties.names(session)
