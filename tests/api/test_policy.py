@@ -153,6 +153,7 @@ MATRIX = {
     "asks": ALL,
     "asks/{ask}": {"lotus", "harbour", "farhill"} | OVERSEERS,
     "notes/{pine}/early": {"pine"},
+    "notes/{pine}/if-obligor-fails": {"pine"},
     "policies": ALL,
     "limits?of={at_core}": {"core"} | OVERSEERS,
     "limits/changes": ALL,

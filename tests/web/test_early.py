@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import html
 import json
 import re
 from datetime import timedelta
@@ -23,15 +24,15 @@ def fields(form: str) -> dict[str, str]:
     return dict(re.findall(r'<input type="hidden" name="(\w+)" value="([^"]*)">', form))
 
 
-def offers(html: str) -> list[dict[str, str]]:
+def offers(page: str) -> list[dict[str, str]]:
     """The forms with which a price is taken, best first."""
-    forms = re.findall(r'<form method="post" action="/early">(.*?)</form>', html, re.S)
+    forms = re.findall(r'<form method="post" action="/early">(.*?)</form>', page, re.S)
     return [fields(form) for form in forms]
 
 
-def confirm(client: Any, html: str) -> Any:
-    sealed = re.search(r'name="sealed" value="([^"]+)"', html)
-    assert sealed, html[:2000]
+def confirm(client: Any, page: str) -> Any:
+    sealed = re.search(r'name="sealed" value="([^"]+)"', page)
+    assert sealed, page[:2000]
     return client.post("/confirm", data={"sealed": sealed.group(1), **{f"clause_{n}": "yes" for n in range(3)}})
 
 
@@ -150,3 +151,34 @@ def prepared_hash(app: Any, prepared: Any) -> str:
     from scf.ledger.intents import struct_hash
 
     return struct_hash("Receivables", "Quote", prepared.message).hex()
+
+
+def test_before_a_price_is_taken_the_page_says_what_follows_if_the_payer_fails(demo: Installation, act_as: As) -> None:
+    """On the page that is confirmed, on the note and in the API: the same sentences, of this very price."""
+    lotus, note = act_as(LOTUS), demo.notes[LOTUS]
+    confirming = lotus.post("/early", data=offers(lotus.get("/early", params={"note": note, "amount": "4321"}).text)[0])
+    assert confirming.url.path == "/act/accept_quote"
+    assert "If the payer fails" in confirming.text and "Worst case: you lose" in confirming.text
+    quote = confirming.url.params["quote"]
+    told = lotus.get(f"/api/v1/notes/{note}/if-obligor-fails", params={"quote": quote}).json()
+    now = lotus.get(f"/api/v1/notes/{note}/if-obligor-fails").json()
+    for step in told["steps"]:
+        assert step["words"]["en"] in html.unescape(confirming.text)
+    assert told["words"]["en"] in html.unescape(confirming.text)
+    assert now["words"]["en"] in html.unescape(lotus.get(f"/notes/{note}").text)
+    assert int(told["not_received"]["minor"]) == int(now["not_received"]["minor"]) - 432_100
+    lotus.headers["Accept-Language"] = "zh-CN"
+    assert now["words"]["zh-CN"] in html.unescape(lotus.get(f"/notes/{note}").text)
+    assert act_as(PINE).get(f"/api/v1/notes/{note}/if-obligor-fails", params={"quote": quote}).status_code == 404
+    other = lotus.get(f"/api/v1/notes/{note}/if-obligor-fails", params={"quote": "0x" + "12" * 32})
+    assert other.json()["code"] == "unknown_quote"
+
+
+def test_before_a_note_is_accepted_the_page_says_what_follows_if_the_payer_fails(
+    demo: Installation, act_as: As
+) -> None:
+    stone = act_as(STONE)
+    for path in (f"/act/accept?note={demo.offered}", f"/notes/{demo.offered}"):
+        page = html.unescape(stone.get(path).text)
+        assert "If the payer fails" in page and "no one else pays in its place" in page and "Worst case" in page
+    assert "If the payer fails" not in act_as("core").get(f"/notes/{demo.notes[LOTUS]}").text

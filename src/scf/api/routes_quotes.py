@@ -15,7 +15,8 @@ from scf.api.doors import Key, Scf, Who
 from scf.api.shapes import Amount, Shape, amount
 from scf.api.views import moment
 from scf.app import App
-from scf.financing import sealing
+from scf.entrusted.queries import not_paid_out
+from scf.financing import failure, sealing
 from scf.financing.comparing import compare
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.financing.price import Price
@@ -139,6 +140,56 @@ def policies(app: Scf, caller: Who) -> dict[str, Any]:
             for row in rows
         ]
     return {"items": items, "next": None}
+
+
+@router.get("/notes/{note_id}/if-obligor-fails")
+def if_obligor_fails(
+    app: Scf,
+    caller: Who,
+    note_id: str,
+    quote: Annotated[str | None, Query(description="Hash of a price one got: the same once it is taken")] = None,
+) -> dict[str, Any]:
+    """Who pays the holder of one's own (or offered) note if the obligor never does, on which path, and the worst case.
+
+    Shown before a note is accepted and, with `quote`, before a price is taken.
+    """
+    with app.reading() as session:
+        note = own_note(session, caller, note_id)
+        offer = session.get(QuoteOffer, quote.lower()) if quote else None
+        if quote and offer is None:
+            raise Problem("unknown_quote", quote=quote[:12])
+        return failure_of(app, session, note.id, offer)
+
+
+def failure_of(app: App, session: Session, note_id: str, offer: QuoteOffer | None = None) -> dict[str, Any]:
+    """What a note's holder faces if the obligor fails, now or once it takes a price, as answers and pages show it.
+
+    Raises Problem `unknown_note`, or `unknown_quote` for a price of another note.
+    """
+    if offer is None:
+        found = failure.of_note(session, app.parties, note_id, not_paid_out, app.maturity.due_day)
+    else:
+        asked = session.get(FinancingAsk, offer.ask_id)
+        if asked is None or asked.note_id != note_id:
+            raise Problem("unknown_quote", quote=offer.quote_hash[:12])
+        found = failure.if_taken(session, app.parties, offer.quote_hash, not_paid_out, app.maturity.due_day)
+    return {
+        "steps": [
+            {
+                "kind": one.kind,
+                "payer": one.payer,
+                "payee": one.payee,
+                "amount": amount(one.amount_minor, found.currency),
+                "from_on": one.from_on.isoformat(),
+                "words": one.words,
+            }
+            for one in found.steps
+        ],
+        "not_received": amount(found.not_received_minor, found.currency),
+        "to_pay_back": amount(found.to_pay_back_minor, found.currency),
+        "worst_case": amount(found.worst_case_minor, found.currency),
+        "words": {language: failure.worst_in(found, language) for language in ("en", "zh-CN")},
+    }
 
 
 def own_note(session: Session, caller: Caller, note_id: str) -> Any:

@@ -26,6 +26,12 @@ def stage(session: Session, account_id: int, number: int) -> Stage:
     return found
 
 
+def not_paid_out(session: Session, account_id: int, minor: int) -> int:
+    """Of so much paid into an account, the most that no payee got, in minor units: it goes back to the payer."""
+    row = account(session, account_id)
+    return min(minor, row.amount_minor - row.released_minor)
+
+
 def stages(session: Session, account_id: int) -> Sequence[Stage]:
     """Stages in order."""
     return session.exec(select(Stage).where(Stage.account_id == account_id).order_by(col(Stage.stage))).all()

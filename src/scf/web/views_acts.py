@@ -17,6 +17,7 @@ from scf.api import acts, office, reads
 from scf.api.access import SESSION_SECONDS, Caller
 from scf.api.act_kinds import Ready, SignedAct
 from scf.api.messages import read_message, read_signatures
+from scf.api.routes_quotes import failure_of
 from scf.api.views import Views
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.financing.registry import registration_of
@@ -160,6 +161,7 @@ def confirm_page(request: Request, pages: Pages, caller: Caller, name: str, form
         "kept": office.stored(ready),
         "asked": ready.prepared.digest.hex(),
         "price": _price(pages, ready, form),
+        "if_fails": _if_fails(pages, name, form),
         "spoken": _spoken(pages, form, pages.language(request)),
         "language": pages.language(request),
     }
@@ -174,6 +176,16 @@ def _price(pages: Pages, ready: Ready, form: FormData) -> dict[str, Any] | None:
         with pages.app.reading() as session:
             return reads.price_shown(session, str(form["quote"]).lower())
     return None
+
+
+def _if_fails(pages: Pages, name: str, form: FormData) -> dict[str, Any] | None:
+    """What taking this note or this price leaves its holder with if the obligor fails; none for other acts."""
+    with pages.app.reading() as session:
+        if name == "accept":
+            return failure_of(pages.app, session, str(form.get("note") or "").lower())
+        offer = session.get(QuoteOffer, str(form.get("quote") or "").lower())
+        asked = session.get(FinancingAsk, offer.ask_id) if name == "accept_quote" and offer is not None else None
+        return failure_of(pages.app, session, asked.note_id, offer) if asked is not None else None
 
 
 def _spoken(pages: Pages, form: FormData, language: str) -> list[str]:
@@ -210,6 +222,7 @@ def _show_confirm(
         act=content["act"],
         summary=content["summary"],
         clauses=clauses,
+        if_fails=content.get("if_fails"),
         ticked=missing_boxes(clauses, form),
         was_read="read" in content,
         signs_here=not pages.app.settings.demo and ("read" in content or content["act"] not in SIGNS_READING),

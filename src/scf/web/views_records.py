@@ -14,6 +14,7 @@ from scf.api import reads
 from scf.api.access import Caller
 from scf.api.paging import after_of, cursor_of
 from scf.api.policy import NoteSight
+from scf.api.routes_quotes import failure_of
 from scf.api.shapes import amount
 from scf.api.views import Json, Views
 from scf.financing.registry import registration_of
@@ -115,6 +116,8 @@ def note(request: Request, pages: PagesDoor, caller: Signed, note_id: str) -> Re
         ]
         seller = views.name(financing.seller) if financing else None
         registration = financing.registration or registration_of(session, note_id.lower()) if financing else None
+        owed = item.note.holder in caller.addresses and item.note.amount_minor
+        if_fails = failure_of(pages.app, session, item.note.id) if owed else None
     return pages.render(
         request,
         "note.html",
@@ -124,6 +127,7 @@ def note(request: Request, pages: PagesDoor, caller: Signed, note_id: str) -> Re
         mass=mass,
         financing=financing,
         registration=registration,
+        if_fails=if_fails,
         seller=seller,
         currency=row.currency,
     )
