@@ -93,6 +93,7 @@ def test_an_entry_is_a_hold_like_any_other_appealed_and_ended_on_the_same_page(d
     raw = firm.get(f"/api/v1/evidence/{paper.group(1)}/raw")
     assert raw.status_code == 200 and raw.content, "whom a hold concerns reads what it rests on"
     assert act_as("steel").get(f"/evidence/{paper.group(1)}").status_code == 404
+    assert "See a price" not in home.text and "What, why, and how to appeal" in home.text
     assert act_as(CORE).post("/holds", data={"act": "appeal", "hold": hold, "words": "x"}).status_code == 404
     appealed = firm.post("/holds", data={"act": "appeal", "hold": hold, "words": "We have them all."})
     assert "Your appeal is in" in appealed.text and "We have them all." in appealed.text

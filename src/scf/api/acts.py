@@ -10,12 +10,15 @@ from collections.abc import Mapping
 from dataclasses import asdict
 from typing import Any
 
+from sqlmodel import Session
+
 from scf.api import acts_entrusted, acts_financing, acts_receivables, shapes
 from scf.api.access import Caller
 from scf.api.act_kinds import Message, PlainAct, Ready, Signatures, SignedAct, subject_of
 from scf.api.policy import require_signer
 from scf.app import App
 from scf.financing.price import Price
+from scf.kernel.problems import Problem
 
 SIGNED: dict[str, SignedAct] = {
     act.name: act for act in (*acts_receivables.SIGNED, *acts_financing.SIGNED, *acts_entrusted.SIGNED)
@@ -26,13 +29,29 @@ PLAIN: dict[str, PlainAct] = {act.name: act for act in (*acts_financing.PLAIN, *
 """Acts without a signature, by name."""
 
 
+STAYS_OPEN_ON_HOLD = frozenset(
+    {"refuse", "withdraw", "dispute", "resolve", "urgent", "register", "lapse", "reclaim", "settle"}
+)
+"""What a firm on the blacklist may still do: keep what is its own safe, and let be done what nobody has to sign."""
+
+
+def refuse_on_hold(app: App, session: Session, caller: Caller, name: str) -> None:
+    """Say at once what the ledger would say at the end: a firm on the blacklist does no such act.
+
+    Raises Problem `firm_on_hold`.
+    """
+    if name not in STAYS_OPEN_ON_HOLD and app.lists.is_held(session, caller.organisation_id):
+        raise Problem("firm_on_hold")
+
+
 def prepare(app: App, caller: Caller, act: SignedAct, body: Any) -> Ready:
     """Typed data for an act the caller is a party of; who is none learns nothing of what the act is about.
 
-    Raises Problem `not_your_act` and what the room raises.
+    Raises Problem `not_your_act`, `firm_on_hold` and what the room raises.
     """
     with app.reading() as session:
         require_signer(caller, act.name, act.signers(app, session, subject_of(caller, body)))
+        refuse_on_hold(app, session, caller, act.name)
     ready = act.prepare(app, caller, body)
     require_signer(caller, act.name, ready.prepared.signers)
     return ready

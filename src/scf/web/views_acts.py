@@ -56,6 +56,8 @@ _CONFIRM_SECONDS = SESSION_SECONDS
 def ask_for(request: Request, pages: PagesDoor, caller: Signed, name: str) -> Response:
     """The questions of an act, or at once its text to confirm when there is nothing to ask."""
     _known(name)
+    with pages.app.reading() as session:
+        acts.refuse_on_hold(pages.app, session, caller, name)
     if not FORMS[name] and name in acts.SIGNED:
         return confirm_page(request, pages, caller, name, FormData([*request.query_params.multi_items()]))
     return _form_page(request, pages, caller, name, FormData([*request.query_params.multi_items()]), None)

@@ -8,6 +8,7 @@ from typing import Annotated, Any
 from fastapi import APIRouter, Form, Request
 from starlette.responses import RedirectResponse, Response
 
+from scf.api import acts
 from scf.api.access import Caller
 from scf.api.shapes import amount as shown_amount
 from scf.api.views import Views, moment
@@ -53,6 +54,7 @@ def take(
     """
     try:
         with pages.app.reading() as session:
+            acts.refuse_on_hold(pages.app, session, caller, "accept_quote")
             views = Views(pages.app, session, caller)
             row, item = views.note_sight(note)
             if not item.mine:
@@ -77,6 +79,7 @@ def _early_page(
     request: Request, pages: Pages, caller: Caller, note: str, amount: str, on: str, problem: Problem | None
 ) -> Response:
     with pages.app.reading() as session:
+        acts.refuse_on_hold(pages.app, session, caller, "accept_quote")
         views = Views(pages.app, session, caller)
         held = [one for one in held_of(views) if not one["frozen"]]
         if not note and not held:

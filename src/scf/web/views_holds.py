@@ -12,6 +12,7 @@ from starlette.concurrency import run_in_threadpool
 from starlette.datastructures import FormData
 from starlette.responses import Response
 
+from scf.api import reads
 from scf.api.access import Caller
 from scf.api.routes_holds import lift_signature
 from scf.api.shapes import amount
@@ -146,6 +147,7 @@ def holds_page(request: Request, pages: Pages, caller: Caller, problem: Problem 
         waiting = _waiting(pages, session, caller) if may_decide else {}
         shown = [_shown(pages, session, caller, one, waiting) for one in rows]
         papers = papers_of(session) if may_decide else []
+        balance = [amount(minor, code) for code, minor in sorted(reads.held_sums(session, caller.addresses).items())]
         entries = proposed_entries(pages, session, caller) if caller.sees_all else []
         organisations = firms(session) if may_decide else []
         under_way = [
@@ -160,6 +162,7 @@ def holds_page(request: Request, pages: Pages, caller: Caller, problem: Problem 
         status=problem.status if problem else 200,
         items=shown,
         lifts=under_way,
+        balance=balance,
         papers=papers,
         entries=entries,
         organisations=organisations,
@@ -196,7 +199,7 @@ def papers_of(session: Session) -> list[Evidence]:
     return list(session.exec(query.order_by(col(Evidence.leaf_index).desc()).limit(60)))
 
 
-OWN_RECORDS = ("reading", "decision", "reminder", "change", "declined")
+OWN_RECORDS = ("reading", "decision", "reminder", "change", "declined", "late hold", "lift", "appeal decision")
 """Kinds of evidence the system writes itself."""
 
 
@@ -204,6 +207,12 @@ def _waiting(pages: Pages, session: Session, caller: Caller) -> dict[str, Change
     """Decisions about appeals that a second operator has to agree to, by appeal."""
     rows = pages.app.changes.of_firm(session, caller.organisation_id, waiting=True)
     return {json.loads(row.body)["appeal"]: row for row in rows if row.kind == "decide_appeal"}
+
+
+def _paper(session: Session, evidence_id: str | None) -> Evidence | None:
+    """The document a hold rests on, as it was first brought."""
+    query = select(Evidence).where(Evidence.evidence_id == evidence_id).order_by(col(Evidence.leaf_index))
+    return session.exec(query.limit(1)).first() if evidence_id else None
 
 
 def _shown(
@@ -216,6 +225,7 @@ def _shown(
         "hold": one,
         "amount": amount(one.amount_minor, one.currency) if one.amount_minor else None,
         "since": day_of(one.since) if one.since else None,
+        "paper": _paper(session, one.evidence_id),
         "decide_by": day_of(one.decide_by),
         "late": one.decide_by <= now,
         "mine": bool(one.parties & caller.addresses),

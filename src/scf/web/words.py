@@ -101,6 +101,11 @@ PAPERS = {
     "change": N_("change of terms"),
     "confirmation": N_("confirmation letter"),
     "sample": N_("audit sample"),
+    "hold order": N_("order of a hold"),
+    "appeal": N_("words of an appeal"),
+    "appeal decision": N_("decision about an appeal"),
+    "late hold": N_("hold not decided in time"),
+    "lift": N_("end of a hold"),
 }
 """What a document is. The names are those of its standard; in Chinese with the word a treasurer uses."""
 TRUST = (
