@@ -384,7 +384,7 @@ def test_a_large_statement_is_never_held_whole() -> None:
             held.append(0)
         return True
 
-    xml.stream(raw, "Ntry", take)
+    xml.stream(raw, ("Ntry",), take)
     assert len(held) == 6_000
     assert max(held) < sum(1 for _ in xml.parse(raw).iter("*")) * 0.6
     assert len(camt.read(raw)[0].entries) == 6_000

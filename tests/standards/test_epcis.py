@@ -12,7 +12,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from scf.kernel.problems import Problem
-from scf.standards import epcis, gs1
+from scf.standards import epcis, epcis_xml, gs1, json_text
 from scf.standards.detect import detect
 from scf.standards.records import DocumentKind, EpcQuantity, Identifier
 
@@ -279,3 +279,88 @@ def test_a_quantity_that_is_expressly_unknown_is_unknown_and_an_empty_one_is_ref
     with pytest.raises(Problem) as caught:
         epcis.read(WARM_XML.format(ignored="", more=quantity.format(nil="")).encode())
     assert caught.value.code == "document_number_wrong"
+
+
+def many(count: int) -> list[dict[str, Any]]:
+    return [
+        shipping(biz_transactions=[Identifier("po", f"urn:epcglobal:cbv:bt:4012345000009:PO{n}")]) for n in range(count)
+    ]
+
+
+def test_events_of_a_large_document_are_never_held_whole(monkeypatch: pytest.MonkeyPatch) -> None:
+    """A shipper's year fits a small machine: what is read is let go, event by event, in both syntaxes."""
+    one = XML[XML.index("<ObjectEvent>") : XML.index("</ObjectEvent>") + 14].format(major="2", before="", after="")
+    raw = XML.format(major="2", before="", after="").replace(one, one * 3_000).encode()
+    held: list[int] = []
+    form = epcis_xml._event
+
+    def watched(element: Any, prefixes: dict[str, str]) -> dict[str, Any]:
+        if len(held) % 500 == 0:
+            held.append(sum(1 for _ in element.getparent().iter("eventTime")))
+        else:
+            held.append(0)
+        return form(element, prefixes)
+
+    monkeypatch.setattr(epcis_xml, "_event", watched)
+    assert len(epcis.read(raw)) == len(held) == 3_000
+    assert max(held) < 300, "only what one piece of text holds"
+    outline = json_text.outline(epcis.write(many(50), NOW), [("epcisBody", "eventList")])
+    assert outline.value["epcisBody"] == {"eventList": []}
+    assert [event["type"] for event in outline.items(("epcisBody", "eventList")) or ()] == ["ObjectEvent"] * 50
+
+
+NOT_JSON = """{"a":[1,2}|{"a":1 "b":2}|{a:1}|[1]]|{"a":[NaN]}|{"a":1,"a":[2]}|{"a":[1],}|{"a":[1]} x|[1 2]|[1,]|{|["""
+
+
+@pytest.mark.parametrize("text", NOT_JSON.split("|"))
+def test_a_text_read_item_by_item_is_refused_like_one_read_whole(text: str) -> None:
+    for lists in ([("a",)], [()], [("a", "b")], []):
+        with pytest.raises(Problem) as whole:
+            json_text.parse(text.encode())
+        with pytest.raises(Problem) as piecewise:
+            json_text.outline(text.encode(), lists)
+        assert piecewise.value.code == whole.value.code
+
+
+VALUES = st.recursive(
+    st.none() | st.integers() | st.text(max_size=6),
+    lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.sampled_from(["a", "b", '["']), inner, max_size=3),
+    max_leaves=12,
+)
+
+
+@given(value=VALUES, indent=st.sampled_from([None, 1]))
+@settings(max_examples=60, deadline=None)
+def test_a_text_read_item_by_item_says_what_it_says_as_a_whole(value: Any, indent: int | None) -> None:
+    raw = json.dumps(value, indent=indent).encode()
+    outline = json_text.outline(raw, [("a", "b"), ("a",)])
+    listed = value.get("a") if isinstance(value, dict) else None
+    below = listed.get("b") if isinstance(listed, dict) else None
+    for path, wanted in ((("a",), listed), (("a", "b"), below)):
+        items = outline.items(path)
+        assert (None if items is None else list(items)) == (wanted if isinstance(wanted, list) else None)
+    if not isinstance(listed, list) and not isinstance(below, list):
+        assert outline.value == value
+
+
+def test_events_behind_a_second_list_are_not_lost_in_silence() -> None:
+    raw = XML.format(major="2", before="", after="")
+    twice = raw.replace("</EventList>", "</EventList><EventList></EventList>")
+    document = json.loads(epcis.write([shipping()], NOW))
+    document["epcisBody"]["event"] = document["epcisBody"]["eventList"][0]
+    for wrong in (twice.encode(), json.dumps(document).encode()):
+        with pytest.raises(Problem) as refused:
+            epcis.read(wrong)
+        assert refused.value.code in ("document_element_repeated", "document_value_wrong")
+        assert "Body" in refused.value.facts["place"]
+
+
+def test_context_and_exceptions_may_stand_behind_the_events() -> None:
+    document = json.loads(warm())
+    turned = dict(reversed(list(document.items())))
+    assert epcis.read(json.dumps(turned).encode()) == epcis.read(json.dumps(document).encode())
+    plain = epcis.read(WARM_XML.format(ignored="", more="").encode())
+    late = WARM_XML.format(ignored="", more="<e:storedAs>7</e:storedAs>").replace(
+        "</EPCISBody>", "</EPCISBody><e:ignoreFields><e:storedAs/></e:ignoreFields>"
+    )
+    assert [item.event_hash for item in epcis.read(late.encode())] == [item.event_hash for item in plain]

@@ -40,7 +40,7 @@ def read(raw: bytes) -> list[Statement]:
     `document_date_wrong`, `document_value_wrong`, `document_currency_unknown`, `statement_entry_count_differs`).
     """
     entries = _Entries()
-    body, name, version = iso.opened(xml.stream(raw, "Ntry", entries.take), _MESSAGES)
+    body, name, version = iso.opened(xml.stream(raw, ("Ntry",), entries.take), _MESSAGES)
     tree.need(body, "GrpHdr")
     message_id = tree.need_text(body, "GrpHdr/MsgId")
     records = body.findall(_RECORD[name])

@@ -140,10 +140,7 @@ def parse_rows(
 
     Raises Problem `document_encoding_unreadable` or `table_unreadable`, also while rows are taken.
     """
-    text = _decode(raw, dialect.encoding)
-    if "\x00" in text:
-        raise refusal("table_unreadable", "document", detail="NUL")
-    numbered = _numbered(text, dialect.delimiter)
+    numbered = _numbered(raw, dialect)
     header: list[str] = []
     for number, cells in numbered:
         if number == header_row:
@@ -154,8 +151,8 @@ def parse_rows(
     return tuple(re.sub(r"\s+", " ", cell).strip() for cell in header), numbered
 
 
-def _numbered(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
-    reader = csv.reader(io.StringIO(text, newline=""), delimiter=delimiter, strict=True)
+def _numbered(raw: bytes, dialect: Dialect) -> Iterator[tuple[int, list[str]]]:
+    reader = csv.reader(_lines(raw, dialect.encoding), delimiter=dialect.delimiter, strict=True)
     number = 0
     while True:
         number += 1
@@ -165,4 +162,14 @@ def _numbered(text: str, delimiter: str) -> Iterator[tuple[int, list[str]]]:
             return
         except csv.Error as error:
             raise refusal("table_unreadable", f"row {number}", detail=str(error)) from error
+        except UnicodeError as error:
+            raise refusal("document_encoding_unreadable", f"row {number}", encoding=dialect.encoding) from error
         yield number, cells
+
+
+def _lines(raw: bytes, encoding: str) -> Iterator[str]:
+    """The text line by line, so that a large table is never held as text."""
+    for line in io.TextIOWrapper(io.BytesIO(raw), encoding, newline=""):
+        if "\x00" in line:
+            raise refusal("table_unreadable", "document", detail="NUL")
+        yield line

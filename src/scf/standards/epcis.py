@@ -8,14 +8,13 @@ from __future__ import annotations
 
 import json
 import re
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from datetime import datetime
 from decimal import Decimal
+from functools import lru_cache
 from typing import Any, Literal
 
-from lxml import etree
-
-from scf.standards import epcis_xml, gs1, json_text, tree, xml
+from scf.standards import epcis_xml, gs1, json_text, tree
 from scf.standards.epcis_hash import event_hash
 from scf.standards.epcis_rules import EVENT_TYPES, Fault, faults, is_moment
 from scf.standards.records import EpcQuantity, ErrorDeclaration, Identifier, LogisticsEvent
@@ -25,6 +24,9 @@ _TERM = re.compile(r"(?:https://ref\.gs1\.org/cbv/[A-Za-z]+-|urn:epcglobal:cbv:[
 _CONTEXT = "https://ref.gs1.org/standards/epcis/2.0.0/epcis-context.jsonld"
 _REFERENCE = re.compile(r"urn:epcglobal:cbv:bt:\d+:(.+)|https?://[^?#]+/([^/?#]+)/?")
 _MOST_FAULTS = 20
+_ALONE: json_text.Path = ()
+_CAPTURED: json_text.Path = ("epcisBody", "eventList")
+_QUERIED: json_text.Path = ("epcisBody", "queryResults", "resultsBody", "eventList")
 
 
 def read(raw: bytes) -> list[LogisticsEvent]:
@@ -35,68 +37,81 @@ def read(raw: bytes) -> list[LogisticsEvent]:
     fault; the fact `others` lists further faults (at most 20) and `fault_count` counts them all.
     """
     head = raw[:200].lstrip(b"\xef\xbb\xbf\xff\xfe \t\r\n\x00")
-    found = _from_xml(raw) if head.startswith(b"<") else _from_json(raw)
-    wrong = [fault for place, event, _ in found for fault in faults(event, place)]
-    if wrong:
-        _refuse(wrong)
-    return [_record(event, prefixes) for _, event, prefixes in found]
+    reading = _Reading()
+    if head.startswith(b"<"):
+        epcis_xml.read(raw, reading.take)
+    else:
+        for event in _from_json(raw):
+            reading.take(*event)
+    if reading.wrong:
+        _refuse(reading.wrong, reading.fault_count)
+    return reading.events
 
 
-def _refuse(wrong: Sequence[Fault]) -> None:
+class _Reading:
+    """Events as they are taken in, each judged alone, so that a large document is never held whole."""
+
+    def __init__(self) -> None:
+        self.events: list[LogisticsEvent] = []
+        self.wrong: list[Fault] = []
+        self.fault_count = 0
+
+    def take(self, place: str, event: Any, prefixes: dict[str, str]) -> None:
+        for fault in faults(event, place):
+            self.fault_count += 1
+            if len(self.wrong) <= _MOST_FAULTS:
+                self.wrong.append(fault)
+        if not self.wrong:
+            self.events.append(_record(event, prefixes))
+
+
+def _refuse(wrong: Sequence[Fault], count: int) -> None:
     first = wrong[0]
     problem = refusal(first.code, first.place, **first.facts)
     others = [refusal(item.code, item.place, **item.facts) for item in wrong[1 : _MOST_FAULTS + 1]]
     problem.facts.update(
-        others=tuple(f"{item.facts['place']}: {item.facts['reason']}" for item in others), fault_count=len(wrong)
+        others=tuple(f"{item.facts['place']}: {item.facts['reason']}" for item in others), fault_count=count
     )
     raise problem
 
 
-def _from_xml(raw: bytes) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
-    root = xml.parse(raw)
-    name = etree.QName(root)
-    is_document = name.localname in ("EPCISDocument", "EPCISQueryDocument") and _is_epcis(name.namespace)
-    is_event = name.localname in EVENT_TYPES and (name.namespace is None or _is_epcis(name.namespace))
-    if not (is_document or is_event):
-        raise refusal("document_not_this_kind", tree.place(root), found=f"{name.localname} {name.namespace or ''}")
-    used = {etree.QName(item).namespace or "" for item in root.iter("*")}
-    xml.strip_namespaces(root, *(item for item in used if item.startswith("urn:epcglobal:epcis")))
-    return list(epcis_xml.events(root))
-
-
-def _is_epcis(namespace: str | None) -> bool:
-    return "epcis" in (namespace or "").lower()
-
-
-def _from_json(raw: bytes) -> list[tuple[str, dict[str, Any], dict[str, str]]]:
-    value = json_text.parse(raw)
+def _from_json(raw: bytes) -> Iterator[tuple[str, Any, dict[str, str]]]:
+    """Place, event and prefixes, one by one; what is wrong with the document is refused before the first."""
+    outline = json_text.outline(raw, (_ALONE, _CAPTURED, _QUERIED))
+    value = outline.value
     if isinstance(value, list):
         prefixes: dict[str, str] = {}
-        return [(f"[{index}]", item, prefixes) for index, item in enumerate(value)]
+        for index, item in enumerate(outline.items(_ALONE) or ()):
+            yield f"[{index}]", item, prefixes
+        return
     if not isinstance(value, dict):
         raise refusal("document_not_this_kind", "document", found=type(value).__name__)
     prefixes = _prefixes(value)
     if value.get("type", value.get("isA")) in EVENT_TYPES:
-        return [("event", value, prefixes)]
+        yield "event", value, prefixes
+        return
     _check_document(value)
     body = value["epcisBody"]
     if not isinstance(body, dict):
         raise refusal("document_value_wrong", "epcisBody", text=type(body).__name__, expected="object")
-    holders = [value]
+    holders, events = [value], outline.items(_CAPTURED)
     if "queryResults" in body:
-        results = body["queryResults"]
+        results, events = body["queryResults"], outline.items(_QUERIED)
         holders += [results] if isinstance(results, dict) else []
         body = results.get("resultsBody") if isinstance(results, dict) else None
     listed = [names for holder in holders for key, names in holder.items() if key.endswith(":ignoreFields")]
     ignored = {str(name) for names in listed for name in (names if isinstance(names, list) else [names])}
     single = body.get("event") if isinstance(body, dict) else None
-    events = [single] if isinstance(single, dict) else body.get("eventList") if isinstance(body, dict) else None
-    if not isinstance(events, list):
+    if isinstance(single, dict):
+        events = iter([single])
+    holding = [value["epcisBody"]] if body is value["epcisBody"] else [value["epcisBody"], body]
+    told = [name for item in holding if isinstance(item, dict) for name in ("event", "eventList") if name in item]
+    if len(told) > 1:
+        raise refusal("document_value_wrong", "epcisBody", text=", ".join(told), expected="eventList")
+    if events is None:
         raise refusal("document_element_missing", "epcisBody.eventList", element="eventList")
-    return [
-        (f"epcisBody.eventList[{index}]", _without(event, ignored), _own(event, prefixes))
-        for index, event in enumerate(events)
-    ]
+    for index, event in enumerate(events):
+        yield f"epcisBody.eventList[{index}]", _without(event, ignored), _own(event, prefixes)
 
 
 def _without(event: Any, ignored: set[str]) -> Any:
@@ -144,6 +159,7 @@ def term(value: str | None) -> str | None:
     return found.group(1) if found else value
 
 
+@lru_cache(maxsize=8_192)
 def identifier(value: str) -> str:
     """The canonical Digital Link of a GS1 identifier, other URIs as they are."""
     return gs1.canonical(value.strip()) or value.strip()
@@ -328,7 +344,7 @@ def write(events: Sequence[Mapping[str, Any]], created_at: datetime) -> bytes:
     """
     wrong = [fault for index, event in enumerate(events) for fault in faults(dict(event), f"events[{index}]")]
     if wrong:
-        _refuse(wrong)
+        _refuse(wrong, len(wrong))
     document = {
         "@context": [_CONTEXT],
         "type": "EPCISDocument",

@@ -3,13 +3,13 @@
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from decimal import Decimal
 from typing import Any
 
 from lxml import etree
 
-from scf.standards import tree
+from scf.standards import tree, xml
 from scf.standards.epcis_rules import EVENT_TYPES
 from scf.standards.refusals import refusal
 
@@ -23,25 +23,86 @@ _NIL = "{http://www.w3.org/2001/XMLSchema-instance}nil"
 _NUMBER = re.compile(r"-?\d{1,30}(\.\d{1,20})?")
 
 
-def events(root: etree._Element) -> Iterator[tuple[str, dict[str, Any], dict[str, str]]]:
-    """Place, JSON form and prefixes of every event. Raises Problem `document_element_missing` or `…_unknown`."""
-    if root.tag in EVENT_TYPES:  # one event alone, as a repository's capture interface takes it
-        bare: dict[str, str] = {}
-        yield tree.place(root), _event(root, bare), bare
-        return
-    found = next(iter(root.iter("EventList")), None)
-    if found is None:
-        raise refusal("document_element_missing", tree.place(root, "EPCISBody/EventList"), element="EventList")
-    ignored = {str(name.tag) for item in root if etree.QName(item).localname == "ignoreFields" for name in item}
-    for index, element in enumerate(_unwrapped(found)):
+def read(raw: bytes, take: Callable[[str, dict[str, Any], dict[str, str]], None]) -> None:
+    """Hand place, JSON form and prefixes of every event to `take`, each when the parser has come to its end.
+
+    Raises Problem (see `xml.parse`; `document_not_this_kind`, `document_element_missing`, `document_element_repeated`,
+    `document_element_unknown`) and those of `take`.
+    """
+    says_so = b"ignoreFields" in raw or b"i\0g\0n\0o\0r\0e" in raw  # rare, and it may stand behind the events
+    events = _Events(take, _ignored(xml.parse(raw)) if says_so else frozenset())
+    root = xml.stream(raw, EVENT_TYPES, events.read)
+    events.finish(root)
+
+
+class _Events:
+    def __init__(self, take: Callable[[str, dict[str, Any], dict[str, str]], None], ignored: frozenset[str]) -> None:
+        self._take = take
+        self._ignored = ignored
+        self._list: etree._Element | None = None
+        self._count = 0
+
+    def read(self, element: etree._Element) -> bool:
+        """Read an event of the list; False for an element of that name elsewhere."""
+        holder = element.getparent()
+        while holder is not None and etree.QName(holder).localname in _WRAPPERS:
+            holder = holder.getparent()
+        if holder is None or etree.QName(holder).localname != "EventList":
+            return False
+        if self._list is None:
+            _check_root(element.getroottree().getroot())
+            self._list = holder
+        if holder is not self._list:
+            return False
+        _strip(element)
         if element.tag not in EVENT_TYPES:
-            raise refusal("document_element_unknown", tree.place(element), element=etree.QName(element).localname)
+            return False
         prefixes: dict[str, str] = {}
-        for child in [item for item in _unwrapped(element) if str(item.tag) in ignored and item.tag[0] == "{"]:
+        for child in [item for item in _unwrapped(element) if str(item.tag) in self._ignored]:
             child.getparent().remove(child)  # type: ignore[union-attr]
-        is_short = index < _PLACED
-        place = tree.place(element) if is_short else f"event {index + 1}, {element.tag} (line {element.sourceline})"
-        yield place, _event(element, prefixes), prefixes
+        is_short = self._count < _PLACED
+        self._count += 1
+        place = tree.place(element) if is_short else f"event {self._count}, {element.tag} (line {element.sourceline})"
+        self._take(place, _event(element, prefixes), prefixes)
+        return True
+
+    def finish(self, root: etree._Element) -> None:
+        """Refuse a document whose rest is not that of an EPCIS document, and read one event that stands alone."""
+        _check_root(root)
+        _strip(root)
+        if root.tag in EVENT_TYPES:  # one event alone, as a repository's capture interface takes it
+            bare: dict[str, str] = {}
+            self._take(tree.place(root), _event(root, bare), bare)
+            return
+        lists = list(root.iter("EventList"))
+        if not lists:
+            raise refusal("document_element_missing", tree.place(root, "EPCISBody/EventList"), element="EventList")
+        if len(lists) > 1:
+            raise refusal("document_element_repeated", tree.place(lists[1]), element="EventList")
+        for element in _unwrapped(lists[0]):
+            if element.tag not in EVENT_TYPES:
+                raise refusal("document_element_unknown", tree.place(element), element=etree.QName(element).localname)
+
+
+def _check_root(root: etree._Element) -> None:
+    name = etree.QName(root)
+    is_epcis = "epcis" in (name.namespace or "").lower()
+    is_document = name.localname in ("EPCISDocument", "EPCISQueryDocument") and is_epcis
+    if not (is_document or (name.localname in EVENT_TYPES and (name.namespace is None or is_epcis))):
+        raise refusal("document_not_this_kind", tree.place(root), found=f"{name.localname} {name.namespace or ''}")
+
+
+def _strip(root: etree._Element) -> None:
+    """Plain names for the standard's own elements, which most write without a namespace."""
+    for element in root.iter("*"):
+        if str(element.tag).startswith("{urn:epcglobal:epcis"):
+            element.tag = etree.QName(element).localname
+
+
+def _ignored(root: etree._Element) -> frozenset[str]:
+    """Names of the extensions that a document says a repository added."""
+    listed = [item for item in root if etree.QName(item).localname == "ignoreFields"]
+    return frozenset(str(name.tag) for item in listed for name in item if str(name.tag).startswith("{"))
 
 
 def _unwrapped(element: etree._Element) -> Iterator[etree._Element]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import codecs
 import re
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Collection, Iterator
 from functools import cache
 from typing import Literal
 
@@ -143,14 +143,14 @@ def parse(raw: bytes) -> etree._Element:
     return root
 
 
-def stream(raw: bytes, name: str, take: Callable[[etree._Element], bool]) -> etree._Element:
+def stream(raw: bytes, names: Collection[str], take: Callable[[etree._Element], bool]) -> etree._Element:
     """The root element of `raw`, of which no more is held at a time than `take` leaves.
 
-    Each element of the local name `name` is handed to `take` when it is complete, and emptied where that says so; the
-    empty element stays, so that the places of those after it can be told. Raises Problem as `parse` does, and those of
-    `take`.
+    Each element of one of the local `names` is handed to `take` when it is complete, and emptied where that says so;
+    the empty element stays, so that the places of those after it can be told. Raises Problem as `parse` does, and those
+    of `take`.
     """
-    parser = _pull_parser("end", f"{{*}}{name}")
+    parser = _pull_parser("end", [f"{{*}}{name}" for name in names])
     elements = values = 0
     try:
         for text in _pieces(_bounded(raw)):
@@ -172,7 +172,7 @@ def stream(raw: bytes, name: str, take: Callable[[etree._Element], bool]) -> etr
     return root
 
 
-def _pull_parser(event: Literal["start", "end"], tag: str | None = None) -> etree.XMLPullParser:
+def _pull_parser(event: Literal["start", "end"], tag: list[str] | None = None) -> etree.XMLPullParser:
     return etree.XMLPullParser(
         (event,),
         tag=tag,
