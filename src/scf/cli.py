@@ -14,6 +14,7 @@ from rich.table import Table
 from scf import __version__, terminal
 from scf.commands import (
     bank,
+    evidence,
     exceptions,
     imports,
     jobs,
@@ -40,6 +41,7 @@ keys = typer.Typer(no_args_is_help=True, help="Keys this installation holds.")
 app.add_typer(books, name="books")
 app.add_typer(audit, name="audit")
 app.add_typer(keys, name="keys")
+app.add_typer(evidence.app, name="evidence")
 app.add_typer(exceptions.app, name="exceptions")
 app.add_typer(ledger.app, name="ledger")
 app.add_typer(limits.app, name="limits")
