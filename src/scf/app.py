@@ -166,6 +166,7 @@ class App:
             answer_asks=self.quotes.answer_open,
             remind_holds=self.holds.remind,
             funding=self.financing.funding,
+            end_registrations=self.financing.end_registrations,
         )
         self.documents.rests.append(lambda session, rest: refuse_taking_back(session, rest.orders))
 

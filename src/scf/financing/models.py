@@ -52,6 +52,16 @@ class Registration(SQLModel, table=True):
     registered_at: int = Field(sa_type=BigInteger)
 
 
+class RegistrationEnd(SQLModel, table=True):
+    """An entry of the simulated registry that was taken out again: its sale came to nothing. Unix seconds."""
+
+    __tablename__ = "registration_end"
+
+    number: str = Field(primary_key=True, max_length=32)
+    note_id: str = Field(max_length=66)
+    ended_at: int = Field(sa_type=BigInteger)
+
+
 class OutsideClaim(SQLModel, table=True):
     """Somebody outside this network claims an invoice: the registry's entry or a notice of transfer says so."""
 

@@ -9,13 +9,14 @@ from __future__ import annotations
 from typing import Protocol
 
 from sqlalchemy import func
-from sqlmodel import Session, select
+from sqlmodel import Session, col, select
 
 from scf.financing.competing import outside
-from scf.financing.models import Registration
+from scf.financing.models import Registration, RegistrationEnd
 from scf.kernel.clock import Clock
 from scf.kernel.dates import day_of
 from scf.kernel.problems import Problem
+from scf.receivables.models import Note, NoteState
 
 
 class Registry(Protocol):
@@ -25,10 +26,31 @@ class Registry(Protocol):
         """Register and return the number; the same note again returns the same number."""
         ...
 
+    def end(self, session: Session, *, note_id: str, number: str) -> None:
+        """Take an entry out again, once."""
+        ...
+
 
 def registration_of(session: Session, note_id: str) -> str | None:
-    """The number under which the financing of a note is registered, or None."""
-    return session.exec(select(Registration.number).where(Registration.note_id == note_id)).first()
+    """The number under which the financing of a note is registered, or None; an entry taken out again is none."""
+    query = select(Registration.number).where(
+        Registration.note_id == note_id, col(Registration.number).not_in(select(RegistrationEnd.number))
+    )
+    return session.exec(query).first()
+
+
+def end_returned(session: Session, registry: Registry) -> list[str]:
+    """Take out every entry whose note went back to its seller; returns their numbers. Again, nothing is left to do."""
+    query = (
+        select(Registration)
+        .join(Note, col(Note.id) == col(Registration.note_id))
+        .where(Note.state == NoteState.RETURNED, col(Registration.number).not_in(select(RegistrationEnd.number)))
+        .order_by(col(Registration.number))
+    )
+    found = session.exec(query).all()
+    for one in found:
+        registry.end(session, note_id=one.note_id, number=one.number)
+    return [one.number for one in found]
 
 
 class SimulatedRegistry:
@@ -66,3 +88,9 @@ class SimulatedRegistry:
         )
         session.flush()
         return number
+
+    def end(self, session: Session, *, note_id: str, number: str) -> None:
+        """Take an entry out again, once."""
+        if session.get(RegistrationEnd, number) is None:
+            session.add(RegistrationEnd(number=number, note_id=note_id, ended_at=self._clock.now()))
+            session.flush()

@@ -19,7 +19,7 @@ from scf.financing.funding import FundingTerms
 from scf.financing.models import FinancingAsk, QuoteOffer
 from scf.financing.people import require_people
 from scf.financing.price import Fee, Price, price
-from scf.financing.registry import Registry
+from scf.financing.registry import Registry, end_returned
 from scf.financing.ruling import FinancingRules
 from scf.financing.sealing import is_spent, require_open
 from scf.kernel.dates import day_of
@@ -321,16 +321,26 @@ class FinancingDesk:
     # Register and complete -------------------------------------------------------------------------------------------
 
     def register(self, session: Session, note_id: str) -> str:
-        """Register a locked financing; returns the number completion needs."""
+        """Register a locked financing; returns the number completion needs.
+
+        Raises Problem as the registry, `registry_silent` when it gives no answer.
+        """
         financing = self.financing(session, note_id)
         receivable = receivable_queries.receivable(session, financing.receivable_id)
-        return self._registry.register(
-            session,
-            note_id=note_id,
-            fingerprint=receivable.fingerprint,
-            financier=financing.financier,
-            amount_minor=financing.amount_minor,
-        )
+        try:
+            return self._registry.register(
+                session,
+                note_id=note_id,
+                fingerprint=receivable.fingerprint,
+                financier=financing.financier,
+                amount_minor=financing.amount_minor,
+            )
+        except OSError as error:
+            raise Problem("registry_silent", until=day_of(financing.lock_until).isoformat()) from error
+
+    def end_registrations(self, session: Session) -> list[str]:
+        """Take the entries of sales that came to nothing out of the registry; returns their numbers."""
+        return end_returned(session, self._registry)
 
     def prepare_complete(self, note_id: str, registration: str, bank_reference: str) -> Prepared:
         """Typed data with which the paying bank attests that the net amount was paid."""

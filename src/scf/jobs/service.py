@@ -64,6 +64,7 @@ class Jobs:
         remind_holds: Callable[[], int] | None = None,
         extra: Mapping[str, Handler] | None = None,
         funding: FundingTerms | None = None,
+        end_registrations: Callable[[Session], Sequence[str]] | None = None,
     ) -> None:
         self._desk = desk
         self._parties = parties
@@ -76,6 +77,7 @@ class Jobs:
         self._answer_asks = answer_asks
         self._remind_holds = remind_holds
         self._funding = funding
+        self._end_registrations = end_registrations
         handlers: dict[str, Handler] = {
             "lapse": self._lapse,
             "quotes": self._quotes,
@@ -113,7 +115,7 @@ class Jobs:
     # Handlers --------------------------------------------------------------------------------------------------------
 
     def _lapse(self, argument: str) -> str:
-        """Return what lapsed, and tell of money that did not come on its day."""
+        """Return what lapsed, free its registration, and tell of money that did not come on its day."""
         done = self._receivables.lapse_due()
         late = self._tell_late()
         with self._desk.session() as session:
@@ -122,6 +124,8 @@ class Jobs:
                     if event.name == "Returned":
                         note = queries.note(session, f"0x{event.args['noteId']:064x}")
                         self._tell_lapsed(session, note, one)
+            if self._end_registrations is not None:
+                self._end_registrations(session)
         return f"{len(done)} offers and locks returned, {late} payments late"
 
     def _quotes(self, argument: str) -> str:
@@ -138,7 +142,18 @@ class Jobs:
             "en": f"Your offer of {amount} to {to} was not accepted in time; the value is back with you.",
             "zh-CN": f"您向 {to} 提出的 {amount} 未按时签收，金额已退回。",
         }
-        if session.get(Financing, note.id) is not None:
+        terms = session.get(Financing, note.id)
+        if terms is not None:
+            seller = self._parties.name_of(session, terms.seller)
+            ended = {
+                "en": f"The money for {amount} of {seller} did not come in time: the sale is over, the note is back "
+                "with its seller, and a registration of it is taken out. Money sent after that comes back to you.",
+                "zh-CN": f"购买 {seller} {amount} 的款项未按时到账：交易终止，凭证已退回转让方，登记已注销；"
+                "此后支付的款项将退还给您。",
+            }
+            for who in (terms.financier, terms.paying_bank):
+                key = f"lapsed:{note.id}:{who}"
+                self._notices.tell(session, key, who, "lapsed", ended, transaction_hash=done.transaction_hash)
             words = {
                 "en": f"The money of {to} for {amount} did not come in time; the note is back with you. "
                 "Money that still comes is not yours to keep: send it back.",
