@@ -10,6 +10,7 @@ from sqlalchemy import Engine
 from sqlmodel import Session
 
 from scf.bank.calendar import announced
+from scf.bank.payees import PayoutAccounts
 from scf.desk.anchoring import anchor
 from scf.desk.service import Desk, Done
 from scf.documents.service import Documents
@@ -105,6 +106,7 @@ class App:
         self.onboarding = Onboarding(self.desk, self.parties)
         self.people = People(clock)
         self.limits = Limits(self.desk, self.parties)
+        self.payout_accounts = PayoutAccounts(self.desk, self.parties, tell=self._tell)
         self.programmes = Programmes(self.desk, self.parties)
         judge = ActJudge(self.rulebook, self.parties, clock, ruleset=settings.ruleset)
         judge.checks.append(self.programmes.check)
@@ -141,6 +143,7 @@ class App:
         self.holds = Holds(self.desk, self.parties, self.entrusted, self.lists, self.settling.check, tell=self._tell)
         self.mass = MassPasses(self.desk, self.parties, judge, self.receivables, self.notices.tell_all)
         for kind in (
+            self.payout_accounts.kind(),
             self.two_people.kind(),
             delegation_change(self.approvals, self.parties),
             *programme_changes(self.programmes, self.parties, self.limits),

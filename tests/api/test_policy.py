@@ -140,6 +140,8 @@ MATRIX = {
     | {"civic"}
     | OVERSEERS,
     "receivables/{receivable}/ranks?available=1": {"civic"} | OVERSEERS,
+    "notes/{financed}/payee": {"pine", "harbour", "civic"} | OVERSEERS,
+    "payout-account": ALL,
     "notes/{financed}/waterfall": {"pine", "harbour", "civic"} | OVERSEERS,
     "collections": ALL,
     "overdue": ALL,
@@ -253,6 +255,7 @@ def test_the_matrix_covers_every_reading_operation(act_as: As) -> None:
         .replace("{receivable}", "{receivable_id}")
         .replace("stages/0", "stages/{number}")
         .replace("{pine}", "{note_id}")
+        .replace("{financed}/payee", "{note_id}/payee")
         .replace("{mass}", "{note_id}")
         .replace("{ask}", "{ask_id}")
         .replace("{import}", "{import_id}")

@@ -18,6 +18,7 @@ from scf.api import (
     routes_money,
     routes_openings,
     routes_other,
+    routes_payees,
     routes_quotes,
     routes_records,
 )
@@ -74,6 +75,7 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
         routes_maturity,
         routes_money,
         routes_openings,
+        routes_payees,
         routes_quotes,
         routes_imports,
         routes_exceptions,

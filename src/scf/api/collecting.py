@@ -143,7 +143,7 @@ def at_maturity(app: App, session: Session, caller: Caller, receivable_id: int) 
     principal, interest = owed(session, row, today(app.clock), app.maturity.calendar, app.maturity.lateness)
     code, wide = row.currency, sight.name in ("SUM", "ALL")
     paid: dict[str, list[Json]] = {}
-    for out in payouts(session, app.parties, receivable_id):
+    for out in payouts(session, app.parties, receivable_id, app.clock):
         paid.setdefault(out.payee, []).append(
             {"payment": out.name, "amount": amount(out.amount_minor, code), "state": out.state}
         )

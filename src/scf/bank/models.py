@@ -47,6 +47,24 @@ class BankAccount(SQLModel, table=True):
     locked_at: int | None = Field(default=None, sa_type=BIG)
 
 
+class PayoutAccount(SQLModel, table=True):
+    """Where a firm said its money goes, in one currency. The newest that holds already and was not stopped is used."""
+
+    __tablename__ = "payout_account"
+
+    id: int | None = Field(default=None, primary_key=True, sa_type=BIG)
+    organisation_id: int = Field(index=True)
+    currency: str = Field(max_length=3)
+    holder: str = Field(max_length=140)
+    number: str = Field(index=True, max_length=34, description="IBAN, or the number as a Chinese bank gives it")
+    bank: str = Field(max_length=12, description="BIC, or a CNAPS number of twelve digits")
+    stated_by: str = Field(max_length=42)
+    agreed_by: str | None = Field(default=None, max_length=42)
+    stated_at: int = Field(sa_type=BIG)
+    holds_from: int = Field(sa_type=BIG)
+    stopped_at: int | None = Field(default=None, sa_type=BIG)
+
+
 class BankOrder(SQLModel, table=True):
     """A pain.001 file, its bytes kept as evidence before it is sent."""
 

@@ -13,6 +13,7 @@ from sqlmodel import Session, col, select
 
 from scf.bank.gateway import Gateway
 from scf.bank.models import BankAccount, BankInstruction, BankOrder, InstructionState
+from scf.bank.payees import bank_of
 from scf.bank.statements import trust_in
 from scf.kernel.clock import Clock
 from scf.kernel.dates import BEIJING, from_unix
@@ -119,7 +120,7 @@ def _write_order(session: Session, bank: str, initiator: str, now: int) -> bool:
     names = "|".join(row.end_to_end_id for row, _ in pairs)
     message_id = reference_of(hashlib.sha256(names.encode()).digest(), "M")
     created = from_unix(now).astimezone(BEIJING)
-    raw = pain.write_001(message_id, created, initiator, [_instruction(row, payer) for row, payer in pairs])
+    raw = pain.write_001(message_id, created, initiator, [_instruction(session, *pair) for pair in pairs])
     kept = evidence.record(
         session,
         raw,
@@ -137,7 +138,7 @@ def _write_order(session: Session, bank: str, initiator: str, now: int) -> bool:
     return True
 
 
-def _instruction(row: BankInstruction, payer: BankAccount) -> PaymentInstruction:
+def _instruction(session: Session, row: BankInstruction, payer: BankAccount) -> PaymentInstruction:
     return PaymentInstruction(
         end_to_end_id=row.end_to_end_id,
         amount_minor=row.amount_minor,
@@ -146,7 +147,7 @@ def _instruction(row: BankInstruction, payer: BankAccount) -> PaymentInstruction
         debtor=Party(payer.holder, account=payer.number),
         creditor=Party(row.creditor, account=row.creditor_account),
         debtor_agent=payer.bank,
-        creditor_agent=row.creditor_agent,
+        creditor_agent=row.creditor_agent or bank_of(session, row.creditor_account),
         remittance=row.remittance,
         structured_reference=row.release_reference,
         instruction_id=row.end_to_end_id,

@@ -8,10 +8,11 @@ from __future__ import annotations
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from sqlmodel import Session, col, select
+from sqlmodel import Session, select
 
 from scf.bank import service as bank
 from scf.bank.models import BankAccount, BankInstruction, BankLine
+from scf.bank.payees import paid_on
 from scf.financing.collecting import Finding
 from scf.financing.models import CollectedLine
 from scf.kernel.clock import Clock, today
@@ -28,7 +29,8 @@ _UNEXPLAINED = (Finding.UNMATCHED, Finding.AMBIGUOUS)
 class Payout:
     """One holder's part of one payment, in minor units.
 
-    `account` is None where none is known, `state` where nothing was ordered yet.
+    `account` is None where none is known, `state` where nothing was ordered yet; `bank` is the BIC of an account that
+    is still to be paid.
     """
 
     name: str
@@ -36,6 +38,7 @@ class Payout:
     amount_minor: int
     account: str | None
     state: str | None
+    bank: str | None = None
 
 
 def payout_name(row: Settlement) -> str:
@@ -48,14 +51,14 @@ def surplus_name(line_id: int) -> str:
     return f"SUR{line_id}"
 
 
-def payouts(session: Session, parties: Parties, receivable_id: int) -> list[Payout]:
+def payouts(session: Session, parties: Parties, receivable_id: int, clock: Clock) -> list[Payout]:
     """What holders are to get of a receivable's payments, and how far the bank has come with it."""
     currency = queries.receivable(session, receivable_id).currency
     found = []
     for row in queries.settlements_of(session, receivable_id):
         name, total = payout_name(row), row.principal_minor + row.interest_minor
         standing = _standing(session, name)
-        account = account_of(session, parties, row.payee, currency)
+        account = paid_on(session, parties, row.payee, currency, clock.now())
         found.append(
             Payout(
                 name=standing.end_to_end_id if standing else name,
@@ -63,6 +66,7 @@ def payouts(session: Session, parties: Parties, receivable_id: int) -> list[Payo
                 amount_minor=total,
                 account=standing.creditor_account if standing else account.number if account else None,
                 state=standing.state if standing else None,
+                bank=account.bic if account and not standing else None,
             )
         )
     return [one for one in found if one.amount_minor]
@@ -75,7 +79,7 @@ def pay_holders(session: Session, parties: Parties, receivable_id: int, clock: C
     """
     row = queries.receivable(session, receivable_id)
     settlements = {payout_name(one): one for one in queries.settlements_of(session, receivable_id)}
-    for one in payouts(session, parties, receivable_id):
+    for one in payouts(session, parties, receivable_id, clock):
         if one.state is not None or one.account is None:
             continue
         settled = settlements[one.name]
@@ -86,13 +90,13 @@ def pay_holders(session: Session, parties: Parties, receivable_id: int, clock: C
             debtor_account=source,
             creditor_account=one.account,
             creditor=parties.name_of(session, one.payee),
-            creditor_agent=_agent(session, one.account),
+            creditor_agent=one.bank,
             amount_minor=one.amount_minor,
             currency=row.currency,
             execute_on=today(clock),
             now=clock.now(),
         )
-    return payouts(session, parties, receivable_id)
+    return payouts(session, parties, receivable_id, clock)
 
 
 def give_back(session: Session, line_id: int, clock: Clock, *, agent: str | None = None) -> BankInstruction:
@@ -134,23 +138,6 @@ def is_given_back(session: Session, line_id: int) -> bool:
     """Whether what a line brought too much was ordered back, and that did not fail."""
     standing = _standing(session, surplus_name(line_id))
     return standing is not None and standing.state not in bank.FAILED
-
-
-def account_of(session: Session, parties: Parties, address: str, currency: str) -> BankAccount | None:
-    """The account a firm is paid on: the mirror that names it as owner or, failing that, as holder."""
-    firm = parties.organisation_of(session, address)
-    rows = session.exec(
-        select(BankAccount)
-        .where(
-            BankAccount.currency == currency,
-            BankAccount.purpose == "current",
-            col(BankAccount.lock_reference).is_(None),
-            (col(BankAccount.owner) == address) | (col(BankAccount.holder) == (firm.name if firm else "")),
-        )
-        .order_by(col(BankAccount.opened_at), col(BankAccount.number))
-    ).all()
-    owned = [one for one in rows if one.owner == address]
-    return next(iter(owned or rows), None)
 
 
 def resolved(session: Session, rows: Sequence[CollectedLine]) -> set[int]:

@@ -73,6 +73,7 @@ PLACES: tuple[Place, ...] = (
     Place("/holds", N_("Holds")),
     Place("/guarantors", N_("Guarantors"), _OVERSEERS),
     Place("/guarantees", N_("Guarantees"), _OVERSEERS | Role.FINANCIER),
+    Place("/payout-account", N_("Where our money goes"), Role.SUPPLIER | Role.OBLIGOR | Role.FINANCIER | Role.BANK),
     Place("/people", N_("Our people"), Role.OBLIGOR | Role.FINANCIER | Role.BANK),
     Place("/members", N_("Members")),
     Place("/verify", N_("Verify"), daily=Role.AUDITOR),

@@ -43,6 +43,7 @@ from scf.web import (
     views_opening,
     views_oversight,
     views_passkeys,
+    views_payee,
     views_people,
     views_prove,
     views_records,
@@ -116,6 +117,7 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
         views_oidc,
         views_oversight,
         views_passkeys,
+        views_payee,
         views_people,
         views_prove,
     )

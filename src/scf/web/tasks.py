@@ -57,6 +57,7 @@ def tasks_of(app: App, session: Session, caller: Caller) -> list[Task]:
         *_openings(views),
         *_payments(views),
         *_accounts(views),
+        *_payout_account(views),
     ]
 
 
@@ -76,6 +77,18 @@ def _of_the_firm(views: Views) -> Iterator[Task]:
     count = sum(maker != caller.address for maker in makers)
     if count:
         yield Task(N_("Check what another person proposed"), f"{count}", "/to-approve")
+
+
+def _payout_account(views: Views) -> Iterator[Task]:
+    """A firm that holds or sold a note and never said where its money goes would wait for it in vain."""
+    caller, session = views.caller, views.session
+    if caller.has(Role.SUPPLIER) and is_unpayable(views) and reads.held_by(session, caller.addresses, limit=1):
+        yield Task(N_("Say where your money goes"), "", "/payout-account")
+
+
+def is_unpayable(views: Views) -> bool:
+    """Whether no account of the caller's firm is known, so that nobody can pay it."""
+    return views.app.payout_accounts.standing(views.session, views.caller.address).now is None
 
 
 def _offered(views: Views) -> Iterator[Task]:

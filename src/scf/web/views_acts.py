@@ -17,6 +17,7 @@ from scf.api import acts, office, reads
 from scf.api.access import SESSION_SECONDS, Caller
 from scf.api.act_kinds import Ready, SignedAct
 from scf.api.messages import read_message, read_signatures
+from scf.api.routes_payees import payee_of_sale
 from scf.api.routes_quotes import failure_of
 from scf.api.views import Views
 from scf.financing.models import FinancingAsk, QuoteOffer
@@ -264,12 +265,14 @@ def _form_page(
         account = views.account(_number(form["account"])) if form.get("account") else None
         request_for_money = session.get(FinancingAsk, str(form["ask"])) if form.get("ask") else None
         ask = shape_ask(views, request_for_money) if request_for_money else None
-        number = registration_of(session, str(form["note"]).lower()) if name == "complete_financing" else None
         owes_by = (
             pages.app.parties.account_of(session, caller.organisation_id, Role.OBLIGOR) if name == "issue" else None
         )
         limits = limits_of(pages.app, session, owes_by, str(form.get("currency") or "CNY")) if owes_by else []
         two_people = owes_by is not None and pages.app.two_people.needed(session, name, owes_by, 0)
+        sold = str(form["note"]).lower() if name == "complete_financing" else None
+        number = registration_of(session, sold) if sold else None
+        payee = payee_of_sale(pages.app, session, caller, sold) if sold else None
     if number and not form.get("registration"):  # the financier registered it; its bank need not copy it by hand
         form = FormData([*form.multi_items(), ("registration", number)])
     currency = (note or {}).get("amount") or (account or {}).get("amount") or {"currency": "CNY"}
@@ -295,6 +298,7 @@ def _form_page(
         recent=recent,
         note=note,
         account=account,
+        payee=payee,
         ask=ask,
         limits=limits,
         two_people=two_people,

@@ -24,6 +24,7 @@ from scf.web.claims import asks_of, held_of, shape_ask
 from scf.web.doors import PagesDoor, Signed
 from scf.web.early import beside, firm_quotes, funding_days, policy_prices
 from scf.web.pages import Pages, go
+from scf.web.tasks import is_unpayable
 
 router = APIRouter()
 
@@ -153,6 +154,7 @@ def ask(request: Request, pages: PagesDoor, caller: Signed, ask_id: str) -> Resp
         aside = beside(views, queries.receivable(session, note.receivable_id), note, row.amount_minor)
         steps = _steps(views, row) if whole else []
         takes_more = not sealing.is_opened(session, row.id) and not sealing.is_spent(session, row, app.clock.now())
+        unpayable = row.asker in caller.addresses and is_unpayable(views)
     may_quote = takes_more and bool(caller.addresses & invited) and not any(quote["mine"] for quote in quotes)
     return pages.render(
         request,
@@ -164,6 +166,7 @@ def ask(request: Request, pages: PagesDoor, caller: Signed, ask_id: str) -> Resp
         beside=aside if whole else None,
         steps=steps,
         may_quote=may_quote and not shown["taken"],
+        unpayable=unpayable,
     )
 
 
