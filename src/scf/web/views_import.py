@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Mapping, Sequence
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Form, Request, UploadFile
@@ -90,24 +90,33 @@ def imports(request: Request, pages: PagesDoor, caller: Signed) -> Response:
 
 @router.post("/imports")
 def look(
-    request: Request, pages: PagesDoor, caller: Signed, file: UploadFile, mapping: Annotated[str, Form()] = ""
+    request: Request, pages: PagesDoor, caller: Signed, file: list[UploadFile], mapping: Annotated[str, Form()] = ""
 ) -> Response:
-    """Look at a file; nothing is imported. A file nobody can read is refused with place and reason."""
+    """Look at files, each for itself; nothing is imported. One nobody can read is refused with place and reason."""
+    seen: list[tuple[str, ImportView | Problem]] = []
+    for one in file:
+        try:
+            seen.append((one.filename or "upload", _look(pages, caller, one, mapping or None)))
+        except Problem as problem:
+            seen.append((one.filename or "upload", problem))
+    if len(seen) > 1:
+        return _list(request, pages, caller, None, seen)
+    found = seen[0][1]
+    return _list(request, pages, caller, found) if isinstance(found, Problem) else go(f"/imports/{found.id}")
+
+
+def _look(pages: Pages, caller: Caller, file: UploadFile, mapping: str | None) -> ImportView:
     raw = file.file.read(MOST_BYTES + 1)
-    try:
-        if len(raw) > MOST_BYTES:
-            raise Problem("upload_too_large", limit_mb=MOST_BYTES // 2**20)
-        found = pages.app.documents.preview(
-            raw,
-            file.filename or "upload",
-            source=caller.name,
-            sender=caller.name,
-            trust=trust_of(caller),
-            mapping=mapping or None,
-        )
-    except Problem as problem:
-        return _list(request, pages, caller, problem)
-    return go(f"/imports/{found.id}")
+    if len(raw) > MOST_BYTES:
+        raise Problem("upload_too_large", limit_mb=MOST_BYTES // 2**20)
+    return pages.app.documents.preview(
+        raw,
+        file.filename or "upload",
+        source=caller.name,
+        sender=caller.name,
+        trust=trust_of(caller),
+        mapping=mapping,
+    )
 
 
 @router.get("/imports/{import_id}")
@@ -218,7 +227,13 @@ def _do(request: Request, pages: Pages, caller: Caller, import_id: int, work: Ca
     return go(f"/imports/{import_id}")
 
 
-def _list(request: Request, pages: Pages, caller: Caller, problem: Problem | None) -> Response:
+def _list(
+    request: Request,
+    pages: Pages,
+    caller: Caller,
+    problem: Problem | None,
+    seen: Sequence[tuple[str, ImportView | Problem]] = (),
+) -> Response:
     with pages.app.reading() as session:
         found = pages.app.documents.imports(session, source=seen_under(caller), limit=30)
         names = pages.app.documents.mappings(session)
@@ -230,6 +245,8 @@ def _list(request: Request, pages: Pages, caller: Caller, problem: Problem | Non
         problem=problem,
         items=[import_shape(view) for view in found],
         mappings=names,
+        refused=[(name, found) for name, found in seen if isinstance(found, Problem)],
+        looked_at=[(name, import_shape(found)) for name, found in seen if not isinstance(found, Problem)],
         states=STATES,
         standings=STANDINGS,
     )
