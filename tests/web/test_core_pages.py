@@ -119,7 +119,7 @@ def test_a_file_is_taken_whole_or_not_at_all(at: Installation, go: Start) -> Non
         (text + "INV-NOT-HERE,9040.00,\n", "no delivery on file"),
         (text + "INV-UNKNOWN,1.00,\n", "not waiting"),
         (text + text.splitlines()[-1] + "\n", "twice"),
-        ("a,b\n1,2\n", "invoice, amount"),
+        ("a,b\n1,2\n", "column `invoice`"),
     ):
         answer = upload(go("maker"), wrong)
         assert answer.status_code == 422 and why in answer.text, answer.text[-3000:]
