@@ -100,3 +100,28 @@ def test_the_page_says_whose_money_is_locked_and_for_what(
     scene = opened(installation)
     page = reader(installation.app, installation)(PINE, f"/entrusted/{scene.account}", language).text
     assert words in page and "steel" in page and "HT-2026-9" in page
+
+
+def test_a_partial_delivery_and_an_expiry_say_on_the_page_whose_turn_it_is(installation: Installation) -> None:
+    scene = opened(installation)
+    at, read, path = scene.at, reader(scene.at.app, scene.at), f"/entrusted/{scene.account}"
+
+    def turn(english: str, chinese: str) -> None:
+        for code in (HARBOUR, PINE, CIVIC):
+            assert english in read(code, path).text.replace("\u00a0", " "), code
+            assert chinese in read(code, path, "zh-CN").text.replace("\u00a0", " "), code
+
+    turn("evidence of 2 more organisations", "还需 2 家机构的证据")
+    scene.ready(HELD)
+    turn("Stage 1: the bank has to execute the release", "等待银行执行放款")
+    amount, payment = scene.order()
+    assert amount == HELD, "what arrived goes out, the rest waits"
+    scene.confirm(amount, payment, "LINE-P")
+    turn("for the remaining CNY 25,000.00 are missing", "其余 CNY 25,000.00 尚缺证据与批准")
+    at.clock.advance(days=40)
+    turn("has to pay the remaining CNY 25,000.00 back to", "将余额 CNY 25,000.00 退回")
+    for stage in (0, 1):
+        with at.app.desk.session() as session:
+            back, order = scene.room.refund_order(session, scene.account, stage)
+        at.submit_entrusted(scene.room.prepare_confirm_refunded(scene.account, stage, back, order, f"BACK-{stage}"))
+    turn("Everything was released or paid back", "款项已全部释放或退回")

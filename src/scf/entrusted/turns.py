@@ -43,11 +43,24 @@ def turn_words(session: Session, parties: Parties, account_id: int, view: Callab
                 "en": f"Stage {number}: {payer} and {beneficiary} have to agree on the {held} in dispute.",
                 "zh-CN": f"第 {number} 阶段：等待 {payer} 与 {beneficiary} 就争议金额 {held} 达成一致。",
             }
-        missing = view(stage.stage).missing
-        if missing:
+        seen = view(stage.stage)
+        if seen.refundable_minor and not seen.releasable_minor:
+            back = format_money(seen.refundable_minor, row.currency)
+            bank, payer = (parties.name_of(session, who) for who in (row.bank, row.payer))
             return {
-                "en": f"Stage {number}: {missing['en']}.",
-                "zh-CN": f"第 {number} 阶段：{missing['zh-CN']}。",
+                "en": f"Stage {number}: its deadline is over; {bank} has to pay the remaining {back} back to {payer}.",
+                "zh-CN": f"第 {number} 阶段：期限已过，等待 {bank} 将余额 {back} 退回 {payer}。",
+            }
+        if seen.missing:
+            return {
+                "en": f"Stage {number}: {seen.missing['en']}.",
+                "zh-CN": f"第 {number} 阶段：{seen.missing['zh-CN']}。",
+            }
+        if not seen.releasable_minor:
+            rest = format_money(left - stage.disputed_minor, row.currency)
+            return {
+                "en": f"Stage {number}: evidence and approvals for the remaining {rest} are missing.",
+                "zh-CN": f"第 {number} 阶段：其余 {rest} 尚缺证据与批准。",
             }
         return {
             "en": f"Stage {number}: the bank has to execute the release.",
