@@ -12,7 +12,9 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn
 
 from scf.kernel.problems import Problem
 
-out = Console(highlight=False, soft_wrap=True)
+_WIDE = 400
+out = Console(highlight=False, soft_wrap=True, width=None if sys.stdout.isatty() else _WIDE)
+"""Where answers go. A file or a pipe has no width: tables in it are not cut to that of a terminal."""
 errors = Console(stderr=True, highlight=False, soft_wrap=True)
 _MOVED = {
     "no": {"en": "Money moved: no.", "zh-CN": "资金是否变动：否。"},

@@ -172,7 +172,7 @@ def _change_open(session: Session, exception_id: int, changed: dict[str, Any]) -
     session.expire_all()
     now = exception(session, exception_id)
     if done != 1:
-        raise Problem("exception_closed", id=exception_id, state=now.state)
+        raise Problem("exception_closed", id=exception_id)
     return now
 
 
