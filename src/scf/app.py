@@ -53,6 +53,7 @@ from scf.parties.approvals import Approvals
 from scf.parties.books import HANDLERS as PARTY_HANDLERS
 from scf.parties.changes import Changes
 from scf.parties.delegating import delegation_change
+from scf.parties.inviting import SupplierInvitations
 from scf.parties.keys import KeyRing, demo_key, own_secret
 from scf.parties.limits import Limits
 from scf.parties.onboarding import Onboarding
@@ -104,6 +105,7 @@ class App:
         self.two_people = TwoPeople(self.desk, self.parties, amounts=settings.two_people)
         self.desk.require_people = self.two_people.require
         self.onboarding = Onboarding(self.desk, self.parties)
+        self.supplier_invitations = SupplierInvitations(self.desk)
         self.people = People(clock)
         self.limits = Limits(self.desk, self.parties)
         self.payout_accounts = PayoutAccounts(self.desk, self.parties, tell=self._tell)

@@ -177,6 +177,7 @@ MATRIX = {
     "imports/{import}": {"lotus"} | OVERSEERS,
     "imports/{import}/rows": {"lotus"} | OVERSEERS,
     "invitations": ALL,
+    "supplier-invitations": ALL,
     "me": ALL,
     "tokens": ALL,
     "status": ALL,

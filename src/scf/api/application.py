@@ -6,6 +6,7 @@ from fastapi import FastAPI
 from starlette.responses import RedirectResponse
 
 from scf.api import (
+    inviting,
     problems,
     routes_acts,
     routes_exceptions,
@@ -71,6 +72,7 @@ def create_api(app: App, sessions: Sessions | None = None) -> FastAPI:
         routes_holds,
         routes_limits,
         routes_joining,
+        inviting,
         routes_mass,
         routes_maturity,
         routes_money,

@@ -94,7 +94,7 @@ def join(app: App, secret: str, body: JoinBody, *, language: str = "zh-CN") -> J
             raise Problem("invitation_to_self")
         if firm is not None:
             return _known_firm(app, session, invitation, firm.id)
-        address = joined_key(uscc).address if app.settings.demo else _own_address(body.address)
+        address = joined_key(uscc).address if app.settings.demo else own_address(body.address)
         application = app.onboarding.apply(session, body.name, uscc, contact, address)
         app.invitations.take(session, invitation, address, application.id)
         is_new = app.people.by_contact(session, contact) is None
@@ -232,7 +232,8 @@ def _known_firm(app: App, session: Session, invitation: Invitation, organisation
     return Joined(state, invitation, address, app.parties.name_of(session, address))
 
 
-def _own_address(text: str) -> str:
+def own_address(text: str) -> str:
+    """The ledger address a firm gave as its own, checksummed. Raises Problem `ledger_address_needed`."""
     try:
         return checksum(canonical(text.strip()))
     except Problem as error:

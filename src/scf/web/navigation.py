@@ -53,6 +53,7 @@ PLACES: tuple[Place, ...] = (
     ),
     Place("/payables", N_("Payables"), Role.OBLIGOR, Role.OBLIGOR),
     Place("/chain", N_("Our chain"), Role.OBLIGOR),
+    Place("/suppliers", N_("Invite a supplier"), Role.OBLIGOR),
     Place("/exceptions", N_("Exceptions"), daily=Role.OPERATOR),
     Place("/applications", N_("Joining"), Role.OPERATOR | Role.REGULATOR, Role.OPERATOR),
     Place("/samples", N_("Samples"), Role.AUDITOR | Role.REGULATOR, Role.AUDITOR),

@@ -49,6 +49,7 @@ from scf.web import (
     views_records,
     views_sign_in,
     views_signing,
+    views_suppliers,
     views_tables,
 )
 from scf.web.pages import Pages, SignInFirst, here_of
@@ -107,6 +108,7 @@ def create_server(app: App, *, reading_speed: float = 1.0) -> FastAPI:
         views_opening,
         views_records,
         views_signing,
+        views_suppliers,
         views_tables,
         views_acts,
         views_applications,

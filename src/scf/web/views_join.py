@@ -18,7 +18,7 @@ from scf.web.doors import PagesDoor
 from scf.web.pages import Pages, go
 
 router = APIRouter()
-_FIELDS = {
+FIELDS = {
     "uscc_length": "uscc",
     "uscc_character": "uscc",
     "uscc_mistyped": "uscc",
@@ -112,7 +112,7 @@ def _page(
         return pages.render(request, "join_over.html", caller, status=unknown.status, refusal=unknown)
     if passed is not None and caller is not None and passed.holder in caller.addresses:
         return RedirectResponse(f"/notes/{passed.id}", status_code=303)
-    field = _FIELDS.get(problem.code) if problem else None
+    field = FIELDS.get(problem.code) if problem else None
     return pages.render(
         request,
         "join.html",

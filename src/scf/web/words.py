@@ -247,6 +247,10 @@ DONE = {
     "refused": N_("Refused. The firm reads your reason."),
     "invite": N_("Show the code, or send the link."),
     "uninvite": N_("Taken back. Nothing left your note."),
+    "supplier_joined": N_(
+        "Welcome: your firm is on the ledger. Say where your money goes, under “Where our money goes”."
+    ),
+    "supplier_uninvited": N_("Taken back. The link opens nothing any more."),
     "joined": N_("Welcome: your firm is on the ledger. Read what is offered, then accept it or refuse."),
     "reminded": N_("They were told and can send you a new link."),
 }
