@@ -82,6 +82,14 @@ def test_a_red_invoice_is_a_credit_note_that_names_the_blue_one() -> None:
     assert found.lines[0].quantity == 10
 
 
+@pytest.mark.parametrize(
+    "before", ["红字发票信息确认单编号：33010126031000012345 ", "红字信息表编号3301061903012345；"]
+)
+def test_the_number_of_the_confirmation_is_not_the_invoice_taken_back(before: str) -> None:
+    raw = red().replace("被红冲", f"{before}被红冲")
+    assert cn_einvoice.read(raw.encode()).corrects == (NUMBER,)
+
+
 @pytest.mark.parametrize(("text", "percent"), [("0.03", 3), ("3%", 3), ("13", 13), ("0", 0), ("免税", 0), ("1%", 1)])
 def test_every_spelling_of_a_rate(text: str, percent: int) -> None:
     tax = f"{Decimal(100) * percent / 100:.2f}"

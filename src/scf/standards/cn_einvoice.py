@@ -23,7 +23,8 @@ from scf.standards.refusals import quote, refusal
 _CURRENCY = "CNY"
 _NUMBER = re.compile(r"\d{20}")
 _DATE = re.compile(r"(\d{4})[-/年.]?(\d{1,2})[-/月.]?(\d{1,2})日?(?:[ T].{0,20})?")
-_RED = re.compile(r"(?:红冲|红字|蓝字|对应)[^0-9]{0,30}(\d{20}|\d{8,12})")
+_RED = re.compile(r"(?:红冲|红字|蓝字|对应)(?:(?!确认单|通知单|信息表)[^0-9]){0,30}(\d{20}|\d{8,12})(?!\d)")
+"""The invoice taken back, not the confirmation or request under which it is."""
 _ORIGINS = ("RedInvoiceInformation/OriginalInvoiceNumber", "BasicInformation/OriginalInvoiceNumber")
 _EXEMPT = {"免税": "E", "不征税": "O", "零税率": "Z", "出口零税率": "Z", "***": "E", "*": "E"}
 _TOLERANCE_MINOR = 6
