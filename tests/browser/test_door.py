@@ -130,7 +130,7 @@ def test_a_notice_raises_the_count_in_the_menu_without_reloading(visit: Start) -
         words = {"en": "Something new happened.", "zh-CN": "有新情况。"}
         demo.app.notices.tell(session, "test-live", demo.at("farhill"), "reminder", words, evidence_id=kept)
     one.page.locator("#notices").get_by_text("Something new happened.").wait_for(timeout=15_000)
-    one.page.locator(".places .badge").wait_for(timeout=15_000)
+    one.page.locator(".bell .badge").wait_for(timeout=15_000)
     one.quiet()
 
 
