@@ -11,6 +11,7 @@ from collections import defaultdict
 
 import duckdb
 
+from scf.reconciliation.bulk_bands import amount_band, day_band, spread
 from scf.reconciliation.bulk_columns import NORMAL, THROUGH
 from scf.reconciliation.bulk_mentions import Shares, mentioned
 from scf.reconciliation.combining import Due, Paid, combine
@@ -129,9 +130,13 @@ class Residual:
         worth = "coalesce(s.payable_minor, s.amount_minor)"
         window = t.payment_window_days if side == "payments" else t.delivery_window_days + t.invoice_window_days
         named = f"NOT (s.{_LONELY})" if self.text_key else "s.k >= 0"
+        parties = self._both_have_parties(side)
+        wanting = spread("wanting", t, early_days=t.early_days, late_days=window)
+        span = t.early_days + window + 1
         self.connection.execute(
             f"CREATE OR REPLACE TEMP TABLE near AS SELECT s.row_id, s.k AS k_from, w.k AS k_to, {named} AS named "
-            f"FROM open_{side} s JOIN wanting w ON {'s.party = w.party AND ' if self._both_have_parties(side) else ''}"
+            f"FROM open_{side} s JOIN {wanting} w ON {'s.party = w.party AND ' if parties else ''}"
+            f"{amount_band(worth, t)} = w.band AND {day_band('s.day', span)} = w.days AND "
             f"{worth} BETWEEN w.amount_minor - {t.amount_fixed_minor} - w.amount_minor * {t.amount_per_mille} // 1000 "
             f"AND w.amount_minor + {t.amount_fixed_minor} + w.amount_minor * {t.amount_per_mille} // 1000 "
             f"AND abs({worth} - w.amount_minor) * 1000 <= "
@@ -146,7 +151,7 @@ class Residual:
             "count(*) OVER (PARTITION BY k_to) AS b FROM near) WHERE a = 1 AND b = 1 AND {which}"
         )
         self._apply(side, sole.format(which="named"), "slip of the pen", 920)
-        if self._both_have_parties(side):
+        if parties:
             self._apply(side, sole.format(which="NOT named"), "sole candidate", 900)
 
     def _misnamed(self) -> None:
