@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import os
 import sys
+from collections.abc import Sequence
 from io import TextIOWrapper
 
 from rich.console import Console
 from rich.markup import escape
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, SpinnerColumn, TextColumn, TimeElapsedColumn
+from rich.table import Table
 
 from scf.kernel.problems import Problem
 
@@ -49,6 +51,14 @@ def refuse(problem: Problem, *, about: str = "") -> None:
         f"{escape(about)}{': ' if about else ''}[red]✗[/red] {escape(sentence)} "
         f"{_MOVED[problem.money_moved][tongue]} [dim]({problem.code})[/dim]"
     )
+
+
+def table(english: Sequence[str], chinese: Sequence[str]) -> Table:
+    """An empty table with headings in the reader's language."""
+    made = Table(box=None)
+    for name in chinese if language() == "zh-CN" else english:
+        made.add_column(name)
+    return made
 
 
 def as_problem(error: Problem | OSError) -> Problem:

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from scf import terminal
 from scf.commands.maturity import opened, operator
@@ -28,14 +27,10 @@ def payments(
 
     with opened(data, read_only=True) as installation, installation.reading() as session:
         rows = collecting.payments(installation, session, operator(), failed=failed, limit=limit)
-    table = Table(box=None)
-    chinese = terminal.language() == "zh-CN"
-    for name in (
-        ("付款", "状态", "金额", "付款方", "收款方", "原因", "待处理")
-        if chinese
-        else ("payment", "state", "amount", "payer", "creditor", "reason", "whose turn")
-    ):
-        table.add_column(name)
+    table = terminal.table(
+        ("payment", "state", "amount", "payer", "creditor", "reason", "whose turn"),
+        ("付款", "状态", "金额", "付款方", "收款方", "原因", "待处理"),
+    )
     for row in rows:
         why = " ".join(filter(None, (row["reason_code"], row["reason"]))) or "–"
         turn = row["turn"][terminal.language()]

@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import Annotated
 
 import typer
-from rich.table import Table
 
 from scf import terminal
 
@@ -48,9 +47,7 @@ def list_exceptions(
             limit=limit,
         )
     chinese = terminal.language() == "zh-CN"
-    table = Table(box=None)
-    for name in ("编号", "期限", "负责方", "类别", "内容") if chinese else ("id", "decide by", "owner", "kind", "what"):
-        table.add_column(name)
+    table = terminal.table(("id", "decide by", "owner", "kind", "what"), ("编号", "期限", "负责方", "类别", "内容"))
     for row in page.rows:
         said = row.sentence_zh if chinese else row.sentence_en
         table.add_row(str(row.id), date_of(row.deadline_day).isoformat(), row.owner, row.code, said)

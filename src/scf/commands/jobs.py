@@ -31,14 +31,10 @@ def overview(context: typer.Context, data: Data = Path("data")) -> None:
     def moment(seconds: int | None) -> str:
         return "–" if seconds is None else f"{from_unix(seconds):%Y-%m-%d %H:%M}"
 
-    table = Table(box=None)
-    chinese = terminal.language() == "zh-CN"
-    for name in (
-        ("任务", "下次", "重试", "上次", "结果", "已放弃", "说明")
-        if chinese
-        else ("job", "next", "tries", "last", "ended", "given up", "what it did")
-    ):
-        table.add_column(name)
+    table = terminal.table(
+        ("job", "next", "tries", "last", "ended", "given up", "what it did"),
+        ("任务", "下次", "重试", "上次", "结果", "已放弃", "说明"),
+    )
     for row in rows:
         table.add_row(
             row.name, moment(row.next_due_at), str(row.attempts), moment(row.last_finished_at), row.last_state or "–",

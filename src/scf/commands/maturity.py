@@ -2,12 +2,10 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
-from rich.table import Table
 
 from scf import terminal
 
@@ -34,7 +32,7 @@ def lines(
 
     with opened(data, read_only=True) as installation, installation.reading() as session:
         rows = collecting.lines(installation, session, operator(), only_open=exceptions, limit=limit)
-    table = _table(
+    table = terminal.table(
         ("line", "day", "receivable", "finding", "amount", "principal", "interest", "surplus", "whose turn"),
         ("流水", "日期", "凭证", "结果", "金额", "本金", "逾期利息", "多付", "待处理"),
     )
@@ -124,7 +122,7 @@ def due(data: Data = DEFAULT_DATA, days: Annotated[int, typer.Option(min=0, max=
     from scf.kernel.money import format_money
     from scf.receivables import queries
 
-    table = _table(
+    table = terminal.table(
         ("receivable", "obligor", "due on", "days", "principal", "late interest"),
         ("凭证", "付款方", "到期日", "天数", "本金", "逾期利息"),
     )
@@ -159,7 +157,7 @@ def show(receivable: Receivable, data: Data = DEFAULT_DATA) -> None:
         f"Due on {found['due_on']}; owed today {principal} and late interest {interest}.",
         f"到期日 {found['due_on']}；今日应付本金 {principal}，逾期利息 {interest}。",
     )
-    table = _table(("what", "who", "amount", "state"), ("事项", "主体", "金额", "状态"))
+    table = terminal.table(("what", "who", "amount", "state"), ("事项", "主体", "金额", "状态"))
     for one in found["payments"]:
         table.add_row("payment", str(one["round"]), one["principal"]["text"], f"+ {one['interest']['text']}")
     for one in found["settlements"]:
@@ -185,7 +183,7 @@ def waterfall(
 
     with opened(data, read_only=True) as installation, installation.reading() as session:
         found = collecting.waterfall(installation, session, operator(), note, cost, extra)
-    table = _table(("step", "paid", "still owed"), ("顺序", "已偿", "仍欠"))
+    table = terminal.table(("step", "paid", "still owed"), ("顺序", "已偿", "仍欠"))
     for one in found["steps"]:
         table.add_row(one["bucket"], one["paid"]["text"], one["still_owed"]["text"])
     terminal.out.print(table)
@@ -252,10 +250,3 @@ def operator() -> Caller:
 
 def _name(who: dict[str, Any] | None) -> str:
     return "–" if who is None else str(who["name"])
-
-
-def _table(english: Sequence[str], chinese: Sequence[str]) -> Table:
-    table = Table(box=None)
-    for name in chinese if terminal.language() == "zh-CN" else english:
-        table.add_column(name)
-    return table

@@ -6,7 +6,6 @@ it is.
 
 from __future__ import annotations
 
-import hashlib
 import hmac
 import secrets
 from collections.abc import Collection, Sequence
@@ -26,7 +25,7 @@ from scf.identity.models import (
     SignedIn,
 )
 from scf.kernel.clock import Clock
-from scf.kernel.identifiers import new_reference
+from scf.kernel.identifiers import new_reference, secret_digest
 from scf.kernel.problems import Problem
 
 LINK_SECONDS = 15 * 60
@@ -113,13 +112,15 @@ class People:
             .values(expires_at=now)
         )
         secret = secrets.token_urlsafe(24)
-        session.add(OneTimeLink(digest=_digest(secret), person_id=person.id, made_at=now, expires_at=now + seconds))
+        session.add(
+            OneTimeLink(digest=secret_digest(secret), person_id=person.id, made_at=now, expires_at=now + seconds)
+        )
         session.flush()
         return secret
 
     def link_owner(self, session: Session, secret: str) -> Person:
         """Whom a link would sign in. Raises Problem `link_not_valid`, `link_used` or `link_expired`."""
-        row = session.get(OneTimeLink, _digest(secret))
+        row = session.get(OneTimeLink, secret_digest(secret))
         if row is None:
             raise Problem("link_not_valid")
         if row.used_at is not None:
@@ -133,7 +134,7 @@ class People:
         person = self.link_owner(session, secret)
         used = session.exec(
             sa.update(OneTimeLink)
-            .where(col(OneTimeLink.digest) == _digest(secret), col(OneTimeLink.used_at).is_(None))
+            .where(col(OneTimeLink.digest) == secret_digest(secret), col(OneTimeLink.used_at).is_(None))
             .values(used_at=self._clock.now())
         )
         if used.rowcount != 1:
@@ -248,7 +249,7 @@ class People:
     def make_code(self, session: Session, session_id: str, *, at: int) -> str:
         """Six digits for one session; an earlier code of it ends."""
         code, salt = f"{secrets.randbelow(10**6):06}", secrets.token_hex(16)
-        digest = _digest(f"{session_id}:{salt}:{code}")
+        digest = secret_digest(f"{session_id}:{salt}:{code}")
         session.merge(OneTimeCode(session_id=session_id, digest=digest, salt=salt, expires_at=at + CODE_SECONDS))
         session.flush()
         return code
@@ -272,7 +273,7 @@ class People:
         if counted.rowcount != 1 or row is None:
             raise Problem("code_over")
         plain = "".join(code.split())
-        if not hmac.compare_digest(_digest(f"{session_id}:{row.salt}:{plain}"), row.digest):
+        if not hmac.compare_digest(secret_digest(f"{session_id}:{row.salt}:{plain}"), row.digest):
             return False
         session.delete(row)
         self.proved(session, session_id, method="code", at=at)
@@ -288,7 +289,3 @@ def _whose(one: SignedIn) -> sa.ColumnElement[bool]:
     if one.person_id is not None:
         return col(SignedIn.person_id) == one.person_id
     return sa.and_(col(SignedIn.person_id).is_(None), col(SignedIn.address) == one.address)
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -1,7 +1,8 @@
-"""Identifiers of firms and short references that survive bank fields."""
+"""Identifiers of firms, short references that survive bank fields, and what is kept of a secret."""
 
 from __future__ import annotations
 
+import hashlib
 import secrets
 
 from scf.kernel.problems import Problem
@@ -46,3 +47,8 @@ def reference_of(digest: bytes, prefix: str = "") -> str:
     """A reference of 20 base-32 characters derived from `digest` (at least 13 bytes), so that a retry gets the same."""
     number = int.from_bytes(digest[:13], "big")
     return prefix + "".join(_BASE32[(number >> (5 * place)) & 31] for place in range(20))
+
+
+def secret_digest(secret: str) -> str:
+    """What is kept of a link's or a code's secret: it is recognised, and cannot be read back."""
+    return hashlib.sha256(secret.encode()).hexdigest()

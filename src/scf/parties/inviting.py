@@ -6,7 +6,6 @@ can be issued to and paid once two operators enrolled it. Only the digest of the
 
 from __future__ import annotations
 
-import hashlib
 import secrets
 from collections.abc import Collection, Sequence
 
@@ -14,7 +13,7 @@ import sqlalchemy as sa
 from sqlmodel import Field, Session, SQLModel, col, select
 
 from scf.desk.service import Desk
-from scf.kernel.identifiers import new_reference
+from scf.kernel.identifiers import new_reference, secret_digest
 from scf.kernel.problems import Problem
 from scf.store import evidence
 from scf.store.commands import canonical_json
@@ -65,7 +64,7 @@ class SupplierInvitations:
         )
         row = SupplierInvitation(
             id=number,
-            digest=digest(secret),
+            digest=secret_digest(secret),
             inviter=inviter,
             to_name=name,
             made_at=now,
@@ -78,7 +77,9 @@ class SupplierInvitations:
 
     def find(self, session: Session, secret: str) -> SupplierInvitation:
         """The invitation behind a link. Raises Problem `supplier_link_over` for one unknown or taken back."""
-        row = session.exec(select(SupplierInvitation).where(SupplierInvitation.digest == digest(secret))).one_or_none()
+        row = session.exec(
+            select(SupplierInvitation).where(SupplierInvitation.digest == secret_digest(secret))
+        ).one_or_none()
         if row is None or row.withdrawn_at is not None:
             raise Problem("supplier_link_over")
         return row
@@ -132,8 +133,3 @@ class SupplierInvitations:
     def of_application(self, session: Session, application_id: str) -> Sequence[SupplierInvitation]:
         """Invitations a firm came in by."""
         return session.exec(select(SupplierInvitation).where(SupplierInvitation.application_id == application_id)).all()
-
-
-def digest(secret: str) -> str:
-    """What is kept of a link's secret."""
-    return hashlib.sha256(secret.encode()).hexdigest()

@@ -7,7 +7,6 @@ for one firm, once, until it expires; only its digest is kept.
 
 from __future__ import annotations
 
-import hashlib
 import json
 import secrets
 from collections.abc import Collection, Mapping, Sequence
@@ -20,7 +19,7 @@ from sqlmodel import Field, Session, SQLModel, col, select
 
 from scf.desk.service import Desk, Prepared
 from scf.kernel.dates import day_of
-from scf.kernel.identifiers import new_reference
+from scf.kernel.identifiers import new_reference, secret_digest
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.parties.service import Parties
@@ -130,7 +129,7 @@ class Invitations:
         row = Invitation(
             id=number,
             evidence_id=kept.evidence_id,
-            digest=_digest(secret),
+            digest=secret_digest(secret),
             note_id=note.id,
             inviter=note.holder,
             amount_minor=wish.amount_minor,
@@ -161,7 +160,7 @@ class Invitations:
             raise Problem("invitation_over")
         secret = secrets.token_urlsafe(18)
         maturity = queries.receivable(session, queries.note(session, row.note_id).receivable_id).maturity
-        row.digest = _digest(secret)
+        row.digest = secret_digest(secret)
         row.expires_at = min(self._desk.clock.now() + days * _DAY, maturity)
         session.add(row)
         return secret
@@ -199,7 +198,7 @@ class Invitations:
 
     def find(self, session: Session, secret: str) -> Invitation:
         """The invitation behind a link. Raises Problem `invitation_unknown`."""
-        row = session.exec(select(Invitation).where(Invitation.digest == _digest(secret))).one_or_none()
+        row = session.exec(select(Invitation).where(Invitation.digest == secret_digest(secret))).one_or_none()
         if row is None:
             raise Problem("invitation_unknown")
         return row
@@ -251,11 +250,6 @@ class Invitations:
             PassRequest(row.note_id, str(row.joined_as), row.amount_minor, row.document)
         )
 
-    @staticmethod
-    def digest(secret: str) -> str:
-        """What is kept of a link's secret."""
-        return _digest(secret)
-
     def facts(self, session: Session, row: Invitation) -> dict[str, Any]:
         """What the invited firm is told: who, how much, due when, promised by whom, and whether it is still there."""
         note = queries.note(session, row.note_id)
@@ -274,7 +268,3 @@ class Invitations:
         """What the holder said of the trade behind it."""
         said: dict[str, Any] = json.loads(row.trade)
         return said
-
-
-def _digest(secret: str) -> str:
-    return hashlib.sha256(secret.encode()).hexdigest()

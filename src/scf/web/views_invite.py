@@ -14,6 +14,7 @@ from starlette.responses import Response
 from scf.api import joining, reads
 from scf.api.access import Caller
 from scf.api.views import Views
+from scf.kernel.identifiers import secret_digest
 from scf.kernel.money import format_money
 from scf.kernel.problems import Problem
 from scf.receivables.invitations import DAYS, Invitation
@@ -166,7 +167,7 @@ def _link(request: Request, pages: Pages, row: Invitation) -> str | None:
     secret = request.cookies.get("scf_invitation", "")
     if not secret or row.joined_as is not None or row.withdrawn_at is not None:
         return None
-    if not hmac.compare_digest(pages.app.invitations.digest(secret), row.digest):
+    if not hmac.compare_digest(secret_digest(secret), row.digest):
         return None
     return f"{pages.origin(request)}/join/{secret}"
 

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from typing import Annotated
 
 from fastapi import APIRouter, Form, Request
@@ -52,8 +53,7 @@ def join(
     caller = current(pages.app, pages.sessions, request)
     given = {"uscc": uscc.strip(), "name": name.strip(), "contact": contact.strip(), "address": address.strip()}
     try:
-        body = JoinBody(**{field: text[:40] if field == "uscc" else text[:120] for field, text in given.items()})
-        joined = joining.join(pages.app, secret, body, language=pages.language(request))
+        joined = joining.join(pages.app, secret, body_of(given), language=pages.language(request))
     except Problem as problem:
         return _page(request, pages, secret, caller, given=given, problem=problem)
     if joined.state != "enrolled" or not pages.app.settings.demo:
@@ -81,6 +81,11 @@ def remind(request: Request, pages: PagesDoor, secret: str) -> Response:
     pages.admit(request, "join")
     joining.ask_again(pages.app, secret)
     return go(f"/join/{secret}", done="reminded")
+
+
+def body_of(given: Mapping[str, str]) -> JoinBody:
+    """The three answers of a form, cut to what may be said."""
+    return JoinBody(**{field: text[:40] if field == "uscc" else text[:120] for field, text in given.items()})
 
 
 def _onwards(secret: str, joined: Joined) -> Response:

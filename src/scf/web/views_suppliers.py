@@ -11,16 +11,15 @@ from starlette.responses import Response
 
 from scf.api import inviting, messenger
 from scf.api.access import Caller, current, let_in
-from scf.api.joining import JoinBody
 from scf.kernel.dates import day_of
+from scf.kernel.identifiers import secret_digest
 from scf.kernel.problems import Problem
-from scf.parties.inviting import digest
 from scf.parties.onboarding import Application
 from scf.parties.service import Role
 from scf.web.doors import PagesDoor, Signed
 from scf.web.pages import Pages, go
 from scf.web.svg.qr import qr_of
-from scf.web.views_join import FIELDS
+from scf.web.views_join import FIELDS, body_of
 
 router = APIRouter()
 _COOKIE, _LINK_SECONDS = "scf_supplier", 3600
@@ -35,7 +34,7 @@ def suppliers(request: Request, pages: PagesDoor, caller: Signed) -> Response:
         rows = [inviting.shape(pages.app, session, row) for row in found]
     secret = request.cookies.get(_COOKIE, "")
     is_open = any(
-        hmac.compare_digest(digest(secret), row.digest) and pages.app.supplier_invitations.stage(row) == "open"
+        hmac.compare_digest(secret_digest(secret), row.digest) and pages.app.supplier_invitations.stage(row) == "open"
         for row in found
     )
     link = f"{pages.origin(request)}/welcome/{secret}" if is_open else None
@@ -97,8 +96,7 @@ def join(
     pages.admit(request, "join")
     given = {"uscc": uscc.strip(), "name": name.strip(), "contact": contact.strip(), "address": address.strip()}
     try:
-        body = JoinBody(**{field: text[:40] if field == "uscc" else text[:120] for field, text in given.items()})
-        came = inviting.join(pages.app, secret, body, language=pages.language(request))
+        came = inviting.join(pages.app, secret, body_of(given), language=pages.language(request))
     except Problem as problem:
         return _page(request, pages, secret, current(pages.app, pages.sessions, request), given, problem)
     if came.state != "enrolled":
